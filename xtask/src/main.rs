@@ -1,1 +1,57 @@
-fn main() {}
+//! The developer's one command, the same that CI runs.
+//!
+//! One file per command. Nothing here is part of the product, and nothing of the product may depend on it.
+
+mod bench;
+mod metadata;
+mod mutants;
+mod process;
+mod setup;
+mod sim;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Builds, tests and measures dm-remap.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Installs the programs that the tests need.
+    Setup(setup::Args),
+    /// Runs everything that CI runs.
+    Test(test::Args),
+    /// Replays one seed of the simulation.
+    Sim(sim::Args),
+    /// Plants bugs one at a time and checks that the simulation finds each.
+    Mutants(mutants::Args),
+    /// Runs the benches.
+    Bench(bench::Args),
+    /// Checks the habits of the codebase that no compiler checks.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Setup(args) => setup::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Sim(args) => sim::run(&args),
+        Command::Mutants(args) => mutants::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Tidy => tidy::run(),
+    };
+    if let Err(error) = result {
+        eprintln!("error: {error:#}");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}

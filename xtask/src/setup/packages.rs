@@ -1,0 +1,54 @@
+//! The foreign programs that tests run, from the system's packages.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::process;
+
+/// A Debian package, and the programs of it that are used. Programs are what is looked for, so that another
+/// system that has them needs no Debian packages.
+const PACKAGES: [(&str, &[&str]); 9] = [
+    ("fio", &["fio"]),
+    ("libnbd-bin", &["nbdinfo", "nbdcopy", "nbdfuse"]),
+    ("nbdkit", &["nbdkit"]),
+    ("qemu-utils", &["qemu-img", "qemu-io", "qemu-nbd"]),
+    ("fuse3", &["fusermount3"]),
+    ("e2fsprogs", &["mkfs.ext4", "e2fsck"]),
+    ("xfsprogs", &["mkfs.xfs", "xfs_repair"]),
+    ("python3-minimal", &["python3"]),
+    // libFuzzer is C++ that cargo-fuzz compiles.
+    ("g++", &["c++"]),
+];
+
+pub fn are_there() -> bool {
+    missing().is_empty()
+}
+
+/// The packages of which a program is not found.
+fn missing() -> Vec<&'static str> {
+    let lacks = |programs: &[&str]| programs.iter().any(|program| process::find(program).is_none());
+    PACKAGES.iter().filter(|(_, programs)| lacks(programs)).map(|(package, _)| *package).collect()
+}
+
+pub fn install() -> Result<()> {
+    let packages = missing();
+    if process::find("apt-get").is_none() {
+        bail!("no apt-get here; install what Debian packages as: {}", packages.join(" "));
+    }
+    let root = process::output(Command::new("id").arg("-u"))?.trim() == "0";
+    if !root && !process::succeeds(Command::new("sudo").args(["-n", "true"])) {
+        bail!("not root, and sudo wants a password; run: sudo apt-get install {}", packages.join(" "));
+    }
+    let apt_get = || {
+        let mut command = Command::new(if root { "env" } else { "sudo" });
+        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"]);
+        command
+    };
+    process::run(apt_get().arg("update"))?;
+    process::run(apt_get().args(["install", "--no-install-recommends"]).args(&packages))?;
+    match missing().as_slice() {
+        [] => Ok(()),
+        left => bail!("installed, and yet programs are missing of: {}", left.join(" ")),
+    }
+}
