@@ -93,8 +93,9 @@ enum Due {
     Header,
     /// The data of an option that is kept, and answered when complete.
     Data(OptionHeader),
-    /// The data of an option that is answered by an error whatever it says: this many bytes are thrown away.
-    Skip(OptionHeader, u32, OptionReply),
+    /// The data of an option that is answered whatever it says: this many bytes are thrown away. Then comes
+    /// the given error, or else the answer as to no data.
+    Skip(OptionHeader, u32, Option<OptionReply>),
     /// Nothing, until TLS is up.
     Tls,
     /// Nothing more.
@@ -180,8 +181,13 @@ impl<'a> Handshake<'a> {
                         break;
                     }
                     self.due = Due::Header;
-                    push_option_reply(&mut self.output, header.option, reply, &[]);
-                    Ok(Some(None))
+                    match reply {
+                        None => self.answer(header, &[]).map(Some),
+                        Some(reply) => {
+                            push_option_reply(&mut self.output, header.option, reply, &[]);
+                            Ok(Some(None))
+                        }
+                    }
                 }
             };
             match answered {
@@ -238,14 +244,13 @@ impl<'a> Handshake<'a> {
         if option != Some(ClientOption::ExportName) && !self.client.contains(ClientFlags::FIXED_NEWSTYLE) {
             return Err(HandshakeError::NotFixedNewstyle(header.option));
         }
-        let skip = |reply| Due::Skip(header, header.length, reply);
+        let skip = |reply| Due::Skip(header, header.length, Some(reply));
         self.due = match option {
             Some(ClientOption::ExportName) => {
                 self.may_choose_by_name(header.length)?;
                 Due::Data(header)
             }
-            Some(ClientOption::Abort) if header.length > MAX_OPTION_BYTES => skip(OptionReply::Ack),
-            Some(ClientOption::Abort) => Due::Data(header),
+            Some(ClientOption::Abort) => Due::Skip(header, header.length, None),
             _ if self.shutting_down => skip(OptionReply::Shutdown),
             Some(ClientOption::StartTls) if header.length > 0 => skip(OptionReply::Invalid),
             Some(ClientOption::StartTls) => Due::Data(header),
