@@ -31,7 +31,7 @@ pub fn install() -> Result<()> {
             continue;
         }
         // Without default features: cargo-deny's only bring its own TLS and git.
-        let mut cargo = process::cargo(["install", "--locked", "--no-default-features", "--quiet"])?;
+        let mut cargo = process::cargo(["install", "--locked", "--no-default-features"])?;
         cargo.args(["--version", version, tool, "--root"]).arg(cache.join("tools"));
         cargo.env("CARGO_TARGET_DIR", &build);
         for (setting, value) in [("OPT_LEVEL", "1"), ("LTO", "off"), ("DEBUG", "0"), ("CODEGEN_UNITS", "16")]
