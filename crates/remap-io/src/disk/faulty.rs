@@ -83,7 +83,7 @@ impl FaultyDisk {
     /// Puts the faults of the script in the file `path` in front of `inner`.
     ///
     /// The file is looked at again with the requests, at most every 50 ms; a change takes effect with the first request after
-    /// that. Rules that are unchanged keep their counts. What `heal-on-write` has healed is kept in a file
+    /// that. Rules that are unchanged keep their counts, which begin anew in the next process. What `heal-on-write` has healed is kept in a file
     /// beside the script, with `.healed` appended to its name, so that it stays healed for the next
     /// process; without that file everything is bad again.
     pub fn watching(inner: Box<dyn Disk>, path: &Path) -> Result<Self, FaultsError> {

@@ -90,7 +90,7 @@ pub enum OpenError {
         block_bytes: u32,
     },
     /// Someone else holds it.
-    #[error("{} is in use{holder}: stop that first, or open it for reading only", path.display())]
+    #[error("{} is in use{holder}: stop that first", path.display())]
     InUse {
         /// What was asked for.
         path: PathBuf,

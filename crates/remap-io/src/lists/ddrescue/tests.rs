@@ -106,6 +106,7 @@ fn the_last_byte_of_the_largest_disk_can_be_bad() {
 
 #[test]
 fn no_damage_makes_the_reader_panic_or_forget() {
+    const BYTES: &[u8] = b"0123456789abcdefxX+-*/?#FG \n\r\0\xff";
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
     let mut next = |below: usize| {
         random ^= random << 13;
@@ -119,9 +120,9 @@ fn no_damage_makes_the_reader_panic_or_forget() {
         for _ in 0..=next(3) {
             let at = next(text.len());
             match next(3) {
-                0 => text[at] = b"0123456789abcdefxX+-*/?#FG \n\r\0\xff"[next(34)],
-                1 => drop(text.remove(at)),
-                _ => text.truncate(at.max(1)),
+                0 => text[at] = BYTES[next(BYTES.len())],
+                1 => text.insert(at, BYTES[next(BYTES.len())]),
+                _ => text.truncate(at + 1),
             }
         }
         if let Ok(mapfile) = Mapfile::parse(&text) {
