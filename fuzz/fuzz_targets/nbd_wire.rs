@@ -52,7 +52,10 @@ fn exports() -> Exports {
 
 fn run<'b>(exports: &Exports, tls: Tls, pieces: impl Iterator<Item = &'b [u8]>) -> Transcript {
     let mut transcript = Transcript::default();
-    let mut phase = Phase::Handshake(Handshake::new(exports, tls));
+    let mut handshake = Handshake::new(exports, tls);
+    transcript.sent.extend_from_slice(handshake.output());
+    handshake.output_sent(handshake.output().len());
+    let mut phase = Phase::Handshake(handshake);
     let mut waiting = Vec::new();
     for piece in pieces {
         waiting.extend_from_slice(piece);
