@@ -65,7 +65,8 @@ fn tail(log: &std::path::Path) -> String {
     let bytes = std::fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(40)..].join("\n")
+    // A sanitizer's report is some sixty lines, its reason stands first.
+    lines[lines.len().saturating_sub(80)..].join("\n")
 }
 
 /// Fails with the end of `log` unless `status` is a success within the time that was allowed.

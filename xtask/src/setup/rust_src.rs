@@ -21,6 +21,11 @@ pub fn is_there() -> Result<bool> {
 }
 
 pub fn install() -> Result<()> {
+    let place = place()?;
+    if place.is_symlink() {
+        // Left from a cache that is gone; rustup would stumble over it.
+        fs::remove_file(&place)?;
+    }
     if process::run(Command::new("rustup").args(["component", "add", "rust-src"])).is_ok() && is_there()? {
         return Ok(());
     }
@@ -30,7 +35,7 @@ pub fn install() -> Result<()> {
     if !has_library(&sources_in(&unpacked, &version)) {
         download(&version, &unpacked)?;
     }
-    link(&sources_in(&unpacked, &version), &place()?)
+    link(&sources_in(&unpacked, &version), &place)
 }
 
 /// Where the compiler looks for the sources.
@@ -84,9 +89,6 @@ fn link(from: &Path, to: &Path) -> Result<()> {
         bail!("no library in {}", from.display());
     }
     fs::create_dir_all(to.parent().context("the place has a parent")?)?;
-    if to.is_symlink() {
-        fs::remove_file(to)?;
-    }
     symlink(from, to).with_context(|| format!("cannot link {} to {}", to.display(), from.display()))
 }
 

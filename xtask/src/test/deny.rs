@@ -19,7 +19,7 @@ pub fn run() -> Result<()> {
     let log = workspace::target().join("deny-fetch.log");
     let fetched = process::logged(&mut cargo(["deny", "fetch", "db"])?, &log, FETCH_LIMIT)?;
     if fetched.is_some_and(|status| status.success()) {
-        process::run(&mut cargo(["deny", "check", "--disable-fetch", "advisories"])?)
+        process::run(&mut cargo(["deny", "--offline", "check", "advisories"])?)
     } else {
         println!("the database of known flaws cannot be reached: advisories are not checked");
         Ok(())
