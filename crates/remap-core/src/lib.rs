@@ -9,8 +9,25 @@
 #[cfg(any(test, loom))]
 extern crate std;
 
+pub mod allocator;
+pub mod counters;
 pub mod error;
+pub mod filter;
+pub mod format;
+pub mod gauges;
+pub mod health;
+pub mod held;
+pub mod layout;
+pub mod map;
+pub mod open;
+pub mod plan;
+pub mod port;
+pub mod record;
+pub mod recovery;
+pub mod scrub;
+pub mod set;
+mod sync;
 pub mod units;
 
 pub use error::DiskError;
-pub use units::{BlockIndex, Sector, SectorRange, SlotIndex};
+pub use units::{BlockIndex, BlockSize, Sector, SectorRange, SlotIndex};

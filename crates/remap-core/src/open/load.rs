@@ -1,0 +1,287 @@
+//! Loading: from the map pages of all spares to a table that serves.
+
+use crate::allocator::SlotAllocator;
+use crate::format::page::Page;
+use crate::format::superblock::Superblock;
+use crate::layout::{PAGE_BYTES, PAGE_SECTORS, RECORDS_PER_PAGE};
+use crate::open::FormatError;
+use crate::port::{Device, Effect, Place, Port};
+use crate::record::{Record, is_newer};
+use crate::recovery::{Granularity, Recovery};
+use crate::set::{Set, SetState, SpareState};
+use crate::units::{SECTOR_SHIFT, SlotIndex};
+use arrayvec::ArrayVec;
+use core::fmt;
+
+/// How many pages are looked at together, at most.
+pub(super) const WINDOW: usize = 256;
+
+/// How many pages with damaged copies are remembered one by one; more, and all pages are verified.
+const MAX_DAMAGED: usize = 256;
+
+/// How to open a set.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenOptions {
+    /// Write nothing, neither to the main device nor to the spares.
+    pub read_only: bool,
+    /// Only with `read_only`: go on although map pages are lost and which blocks they mapped is unknown.
+    pub accept_lost_pages: bool,
+    /// The largest logical block of all members, in bytes.
+    pub logical_bytes: u32,
+    /// The main device's physical block, in bytes.
+    pub physical_bytes: u32,
+}
+
+/// Why a set was not opened. Nothing has been changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// The memory given is too small, or not for this set.
+    Memory,
+    /// A spare is missing, and the set was to be opened for writing.
+    SpareMissing(usize),
+    /// No copy of a map page is valid: which blocks it mapped is unknown.
+    PageLost {
+        /// The first such page.
+        page: u32,
+        /// How many there are.
+        count: u32,
+    },
+    /// The logical block of a member is larger than the unit of remapping.
+    BlockTooSmall,
+    /// A spare's superblocks could not be written.
+    Write(FormatError),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("not enough memory for the set's tables"),
+            Self::SpareMissing(index) => write!(
+                f,
+                "spare {index} of the set is missing; without it the set opens read-only, and what was moved there reads as lost"
+            ),
+            Self::PageLost { page, count } => write!(
+                f,
+                "no copy of map page {page} is valid ({count} such pages): which blocks it mapped is unknown"
+            ),
+            Self::BlockTooSmall => {
+                f.write_str("a member has larger logical blocks than the set's unit of remapping")
+            }
+            Self::Write(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for OpenError {}
+
+/// Loads the mappings of `superblock`'s set into `set`, which was made from it and is still empty, repairs
+/// what is damaged and marks the set as in use. `allocator` is memory of
+/// [`MemorySizes::allocator_words`](crate::set::MemorySizes).
+pub async fn open<'s, 'm>(
+    port: &Port<'_>,
+    set: &'s Set<'m>,
+    superblock: Superblock,
+    allocator: &'m mut [u64],
+    options: OpenOptions,
+) -> Result<Recovery<'s, 'm>, OpenError> {
+    if (allocator.len() as u64) < superblock.records().div_ceil(64) {
+        return Err(OpenError::Memory);
+    }
+    let granularity = Granularity {
+        logical: (options.logical_bytes >> SECTOR_SHIFT).max(1),
+        physical: (options.physical_bytes.max(options.logical_bytes) >> SECTOR_SHIFT)
+            .clamp(1, set.block_size().sectors()),
+    };
+    if granularity.logical > set.block_size().sectors() {
+        return Err(OpenError::BlockTooSmall);
+    }
+    let missing = set.spares().iter().position(|spare| spare.state() == SpareState::Missing);
+    if let (Some(index), false) = (missing, options.read_only) {
+        return Err(OpenError::SpareMissing(index));
+    }
+    let mut loader = Loader {
+        set,
+        superblock: &superblock,
+        generation: 0,
+        damaged: ArrayVec::new(),
+        all_damaged: false,
+        lost: None,
+        window: [Best::default(); WINDOW],
+    };
+    loader.read_pages(port).await;
+    if let Some((page, count)) = loader.lost
+        && !(options.read_only && options.accept_lost_pages)
+    {
+        return Err(OpenError::PageLost { page, count });
+    }
+    let Loader { generation, damaged, all_damaged, .. } = loader;
+    let allocator = SlotAllocator::new(allocator);
+    let pages = superblock.pages();
+    let mut recovery = Recovery::new(set, superblock, allocator, generation, granularity);
+    if options.read_only {
+        set.change_state(SetState::ReadOnly);
+    } else {
+        for page in 0..pages {
+            if all_damaged || damaged.contains(&page) {
+                recovery.verify_page(port, page).await;
+            }
+        }
+    }
+    recovery.index_loaded(port).await.map_err(|()| OpenError::Memory)?;
+    if !options.read_only {
+        recovery.mark_open(port).await.map_err(OpenError::Write)?;
+    }
+    recovery.find_places(port).await;
+    Ok(recovery)
+}
+
+/// What is known of one page after some of its copies.
+#[derive(Clone, Copy, Debug, Default)]
+struct Best {
+    generation: Option<u64>,
+    agreeing: u32,
+}
+
+struct Loader<'l, 'm> {
+    set: &'l Set<'m>,
+    superblock: &'l Superblock,
+    generation: u64,
+    damaged: ArrayVec<u32, MAX_DAMAGED>,
+    all_damaged: bool,
+    lost: Option<(u32, u32)>,
+    window: [Best; WINDOW],
+}
+
+impl Loader<'_, '_> {
+    async fn read_pages(&mut self, port: &Port<'_>) {
+        let window = super::scratch_pages(port) as u32;
+        let pages = self.superblock.pages();
+        for first in (0..pages).step_by(window as usize) {
+            let count = window.min(pages - first);
+            self.window = [Best::default(); WINDOW];
+            let mut copies = 0;
+            for (index, spare) in self.set.spares().iter().enumerate() {
+                if spare.state() == SpareState::Missing {
+                    continue;
+                }
+                for copy in 0..self.superblock.copies {
+                    copies += 1;
+                    let start = spare.layout.page_address(copy, first);
+                    self.read_window(port, index, start, first, count).await;
+                }
+            }
+            self.judge(first, count, copies);
+        }
+    }
+
+    /// Reads a run of pages of one copy; one by one where the run cannot be read.
+    async fn read_window(
+        &mut self,
+        port: &Port<'_>,
+        spare: usize,
+        start: crate::units::Sector,
+        first: u32,
+        count: u32,
+    ) {
+        let device = Device::Spare(spare);
+        let into = Place::Scratch { offset: 0 };
+        let sectors = u64::from(count) * PAGE_SECTORS;
+        if port.call(Effect::Read { device, start, sectors, into }).await.is_ok() {
+            for at in 0..count {
+                self.take(port, first, at, at as usize * PAGE_BYTES);
+            }
+            return;
+        }
+        for at in 0..count {
+            let start = crate::units::Sector(start.0 + u64::from(at) * PAGE_SECTORS);
+            if port.call(Effect::Read { device, start, sectors: PAGE_SECTORS, into }).await.is_ok() {
+                self.take(port, first, at, 0);
+            }
+        }
+    }
+
+    /// Looks at one copy of page `first + at`, which lies at byte `offset` of scratch memory.
+    fn take(&mut self, port: &Port<'_>, first: u32, at: u32, offset: usize) {
+        let page = first + at;
+        port.with_scratch(|scratch| {
+            let bytes = scratch.get(offset..).unwrap_or_default();
+            let (set, sectors) = (self.superblock.set, self.set.sectors());
+            let Ok(parsed) = Page::parse(bytes, set, page, self.set.block_size(), sectors) else { return };
+            let slot = |record: u32| SlotIndex(page * RECORDS_PER_PAGE + record);
+            let stray = |record: &u32| {
+                parsed.record(*record) != Record::Free && self.set.spare_of(slot(*record)).is_none()
+            };
+            if (0..RECORDS_PER_PAGE).any(|record| stray(&record)) {
+                return;
+            }
+            let Some(best) = self.window.get_mut(at as usize) else { return };
+            let generation = parsed.header.generation;
+            if best.generation == Some(generation) {
+                best.agreeing += 1;
+                return;
+            }
+            if best.generation.is_some_and(|known| known > generation) {
+                return;
+            }
+            *best = Best { generation: Some(generation), agreeing: 1 };
+            self.generation = self.generation.max(generation);
+            for record in 0..RECORDS_PER_PAGE {
+                self.set.table.store_record(slot(record), parsed.record(record));
+            }
+        });
+    }
+
+    fn judge(&mut self, first: u32, count: u32, copies: u32) {
+        for (at, best) in self.window.iter().take(count as usize).enumerate() {
+            let page = first + at as u32;
+            if best.generation.is_none() {
+                let (first_lost, lost) = self.lost.unwrap_or((page, 0));
+                self.lost = Some((first_lost, lost + 1));
+            } else if best.agreeing != copies {
+                self.set.counters.metadata_errors.add(u64::from(copies - best.agreeing));
+                self.all_damaged |= self.damaged.try_push(page).is_err();
+            }
+        }
+    }
+}
+
+impl Recovery<'_, '_> {
+    /// Enters the loaded records into index, filter and allocator. Of two records of one block the later
+    /// counts; the other's slot is freed, durably unless the set is read-only.
+    async fn index_loaded(&mut self, port: &Port<'_>) -> Result<(), ()> {
+        let set = self.set();
+        for number in 0..set.table.slots() {
+            let slot = SlotIndex(number);
+            match set.table.record(slot) {
+                Record::Free => {}
+                Record::Retired => {
+                    self.take_slot(slot);
+                    set.gauges.retired.add(1);
+                }
+                Record::Used { block, masks, version } => {
+                    self.take_slot(slot);
+                    let Err(other) = set.table.insert_loaded(slot) else {
+                        set.mark_region(set.block_size().first_sector(block));
+                        set.gauges.replace(None, Some(masks));
+                        continue;
+                    };
+                    let Record::Used { masks: other_masks, version: other_version, .. } =
+                        set.table.record(other)
+                    else {
+                        return Err(());
+                    };
+                    let older = if is_newer(version, other_version) {
+                        set.table.relink(other, slot);
+                        set.gauges.replace(Some(other_masks), Some(masks));
+                        other
+                    } else {
+                        slot
+                    };
+                    self.free_duplicate(port, older).await;
+                }
+            }
+        }
+        self.settle_duplicates(port).await;
+        Ok(())
+    }
+}

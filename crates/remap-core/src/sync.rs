@@ -1,0 +1,6 @@
+//! The atomics of the shared structures: the real ones, or loom's when interleavings are model-checked.
+
+#[cfg(not(loom))]
+pub use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+#[cfg(loom)]
+pub use loom::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
