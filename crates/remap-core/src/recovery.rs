@@ -169,7 +169,7 @@ impl<'s, 'm> Recovery<'s, 'm> {
             }
             let mut outcome = match self.spoiled.take() {
                 Some(error) => Err(error),
-                None => self.commit(port, durable).await,
+                None => self.commit(port).await,
             };
             if outcome.is_ok() && durable {
                 outcome = self.flush_main(port).await.map_err(|_| CommitError::Main);
@@ -221,7 +221,7 @@ impl<'s, 'm> Recovery<'s, 'm> {
         if self.changes.has_room() {
             return Ok(());
         }
-        self.commit(port, false).await.map_err(|error| {
+        self.commit(port).await.map_err(|error| {
             self.spoiled = Some(error);
             JobError::Disk(DiskError::Io)
         })

@@ -79,12 +79,8 @@ enum Copies {
 }
 
 impl Recovery<'_, '_> {
-    /// Makes slot data and changes durable and publishes them. With `durable`, slot data is flushed even when
-    /// no mapping changed.
-    pub(super) async fn commit(&mut self, port: &Port<'_>, durable: bool) -> Result<(), CommitError> {
-        if self.changes.is_empty() && !durable {
-            return Ok(());
-        }
+    /// Makes slot data and changes durable and publishes them.
+    pub(super) async fn commit(&mut self, port: &Port<'_>) -> Result<(), CommitError> {
         if let Err(error) = self.flush_slots(port).await {
             self.abandon_changes();
             return Err(error);

@@ -32,6 +32,6 @@ impl Recovery<'_, '_> {
 
     /// Makes freed duplicates durable. When that fails the set is read-only, as after any failed commit.
     pub(crate) async fn settle_duplicates(&mut self, port: &Port<'_>) {
-        let _ = self.commit(port, false).await;
+        let _ = self.commit(port).await;
     }
 }

@@ -129,19 +129,41 @@ impl Recovery<'_, '_> {
         }
     }
 
-    /// Reads sectors of a block from the main device into scratch memory, in units of its physical block;
-    /// returns those that cannot be read.
+    /// Reads sectors of a block from the main device into scratch memory, in units of its physical block, and
+    /// those of a unit that fails one by one: stacked and virtual disks claim large physical blocks and fail
+    /// in small ones. Returns those that cannot be read.
     async fn read_main(&mut self, port: &Port<'_>, block: BlockIndex, mask: u16) -> Result<u16, JobError> {
         let mut bad = 0;
         for (from, count) in units(mask, self.granularity.physical) {
-            if let Err(error) = self.read_main_run(port, block, from, count).await {
-                if !self.main_is_alive(port, error, Access::Read).await {
-                    return Err(JobError::Disk(error));
-                }
+            if self.main_reads(port, block, from, count).await? {
+                continue;
+            }
+            if count <= self.granularity.logical {
                 bad |= mask_of(from, count);
+                continue;
+            }
+            for (from, count) in units(mask_of(from, count), self.granularity.logical) {
+                if !self.main_reads(port, block, from, count).await? {
+                    bad |= mask_of(from, count);
+                }
             }
         }
         Ok(bad)
+    }
+
+    /// Whether a run of sectors can be read into scratch memory. Fails when the device is dead.
+    async fn main_reads(
+        &mut self,
+        port: &Port<'_>,
+        block: BlockIndex,
+        from: u32,
+        count: u32,
+    ) -> Result<bool, JobError> {
+        match self.read_main_run(port, block, from, count).await {
+            Ok(()) => Ok(true),
+            Err(error) if self.main_is_alive(port, error, Access::Read).await => Ok(false),
+            Err(error) => Err(JobError::Disk(error)),
+        }
     }
 
     pub(super) async fn read_main_run(
