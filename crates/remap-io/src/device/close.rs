@@ -1,0 +1,22 @@
+//! The end of a device: nothing new comes in, what is under way finishes, the set is marked as closed.
+
+use super::error::{CloseError, RequestError};
+use super::recoverer::drive;
+use super::shared::Shared;
+
+impl Shared {
+    pub fn close(&self) -> Result<(), CloseError> {
+        self.shut();
+        self.registry.wait_until_idle();
+        let closed = self.command(|recovery, port, shared| {
+            let closed = drive(shared, port, &mut [], recovery.close(port));
+            *shared.superblock() = recovery.superblock().clone();
+            closed
+        });
+        self.queue.close();
+        match closed {
+            Ok(result) => result.map_err(CloseError::Spare),
+            Err(RequestError::Halted | _) => Err(CloseError::Halted),
+        }
+    }
+}

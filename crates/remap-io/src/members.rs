@@ -1,0 +1,186 @@
+//! The disks that make up a set: finding out what they are, putting them together, making and changing sets.
+//!
+//! Everything here happens while no set is running. What may be overwritten is decided here; what is written
+//! then, and in which order, is `remap-core`'s.
+
+use std::path::PathBuf;
+
+use remap_core::format::superblock::Superblock;
+use remap_core::open::{CopyState, SuperblockScan, read_superblocks};
+use remap_core::port::{Device, Outcome, Port};
+
+use crate::device::{Bench, OpenError, perform};
+use crate::disk::{AlignedBuffer, Disk, DiskFacts};
+
+mod change;
+mod create;
+mod signatures;
+
+pub use change::{ChangeError, add_spare, remove_spare};
+pub use create::{CreateError, CreateOptions, create};
+pub use signatures::{Finding, find_signature};
+
+/// The disks of a set.
+#[derive(Debug)]
+pub struct Members {
+    /// The failing one.
+    pub main: Box<dyn Disk>,
+    /// The ones that lend room, in any order.
+    pub spares: Vec<Box<dyn Disk>>,
+}
+
+/// How to open a set. The default is for reading and writing, and accepts nothing unusual.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeviceOptions {
+    /// Write nothing, neither to the main device nor to the spares.
+    pub read_only: bool,
+    /// Go on although the main device is not the one that the set was made for, unless it is smaller.
+    pub accept_other_main: bool,
+    /// Only with `read_only`: go on although no copy of some map pages is valid, so that which blocks they
+    /// mapped is unknown, and reads of those return what the main device holds.
+    pub accept_lost_pages: bool,
+    /// Only with `read_only`: go on although spares are missing; what was moved there reads as lost.
+    pub accept_missing_spares: bool,
+}
+
+/// What the superblock copies of a disk say. The disk need not be a spare.
+pub fn scan(disk: &dyn Disk) -> SuperblockScan {
+    let bare = Bare { main: None, spares: vec![Some(disk)] };
+    bare.run(async |port: &Port<'_>| read_superblocks(port, Device::Spare(0)).await)
+}
+
+/// Disks without a running set.
+pub(crate) struct Bare<'d> {
+    pub main: Option<&'d dyn Disk>,
+    pub spares: Vec<Option<&'d dyn Disk>>,
+}
+
+impl Bench for Bare<'_> {
+    fn disk(&self, device: Device) -> Option<&dyn Disk> {
+        match device {
+            Device::Main => self.main,
+            Device::Spare(index) => *self.spares.get(index)?,
+        }
+    }
+}
+
+impl Bare<'_> {
+    /// Runs one of the engine's procedures that need no running set to its end.
+    pub fn run<R>(&self, procedure: impl AsyncFnOnce(&Port<'_>) -> R) -> R {
+        let mut scratch = AlignedBuffer::zeroed(1 << 20);
+        let port = Port::new(&mut scratch, 0);
+        port.run(procedure(&port), |effect, port| Outcome {
+            result: perform(self, &mut [], effect, port),
+            now_ms: 0,
+        })
+    }
+}
+
+/// Members that belong together.
+pub(crate) struct Assembly {
+    pub main: Box<dyn Disk>,
+    /// In the order of the superblock's members.
+    pub spares: Vec<Option<Box<dyn Disk>>>,
+    /// The newest of all.
+    pub superblock: Superblock,
+}
+
+/// Finds out which spare is which, and refuses what does not belong together.
+pub(crate) fn assemble(members: Members) -> Result<Assembly, OpenError> {
+    let Members { main, spares } = members;
+    if let Some((one, other)) = same_disk(&*main, spares.iter().map(|spare| &**spare)) {
+        return Err(OpenError::SameDisk { one, other });
+    }
+    let mut found = Vec::new();
+    for disk in spares {
+        let scan = scan(&*disk);
+        match (scan.refusal(), scan.newest) {
+            (None, Some(superblock)) => found.push((disk, superblock)),
+            (refusal, _) => {
+                return Err(OpenError::NotASpare { path: path_of(&*disk), reason: reason_of(refusal) });
+            }
+        }
+    }
+    let newest = found.iter().max_by_key(|(_, superblock)| superblock.generation);
+    let newest = newest.map(|(_, superblock)| superblock.clone()).ok_or(OpenError::NoSpare)?;
+    let mut spares: Vec<_> = newest.members.iter().map(|_| None).collect();
+    for (disk, own) in found {
+        let path = path_of(&*disk);
+        if own.set != newest.set {
+            return Err(OpenError::OtherSet { path, name: own.name.to_string(), uuid: own.set.to_string() });
+        }
+        let uuid = own.members.get(own.member as usize).map(|member| member.uuid);
+        let index = newest.members.iter().position(|member| Some(member.uuid) == uuid);
+        let Some((index, member)) = index.and_then(|index| Some((index, newest.members.get(index)?))) else {
+            return Err(OpenError::NoMember { path, name: newest.name.to_string() });
+        };
+        let sectors = disk.facts().sectors;
+        if sectors < member.sectors {
+            return Err(OpenError::SpareShrunk { path, sectors, expected: member.sectors });
+        }
+        if let Some(other) = spares[index].replace(disk) {
+            // A byte-wise copy of a spare: which of the two is current cannot be told.
+            let other: Box<dyn Disk> = other;
+            return Err(OpenError::SameDisk { one: path, other: path_of(&*other) });
+        }
+    }
+    Ok(Assembly { main, spares, superblock: newest })
+}
+
+fn reason_of(refusal: Option<CopyState>) -> String {
+    match refusal {
+        Some(CopyState::Invalid(error)) => error.to_string(),
+        Some(CopyState::Unreadable(error)) => format!("no superblock copy can be read ({error})"),
+        Some(CopyState::Valid(_)) | None => "no superblock was found".into(),
+    }
+}
+
+/// The first two disks that are one.
+pub(crate) fn same_disk<'d>(
+    main: &'d dyn Disk,
+    spares: impl Iterator<Item = &'d dyn Disk>,
+) -> Option<(PathBuf, PathBuf)> {
+    let mut seen = vec![main];
+    for spare in spares {
+        if let Some(other) = seen.iter().find(|other| other.identity() == spare.identity()) {
+            return Some((path_of(*other), path_of(spare)));
+        }
+        seen.push(spare);
+    }
+    None
+}
+
+/// How a disk is called when there is something to say about it.
+pub(crate) fn path_of(disk: &dyn Disk) -> PathBuf {
+    disk.path().map_or_else(|| PathBuf::from("a disk in memory"), Into::into)
+}
+
+/// What tells `main` from the disk that the set was made for.
+pub(crate) fn main_difference(main: &DiskFacts, superblock: &Superblock) -> Option<String> {
+    let known = &superblock.main;
+    if main.sectors != known.sectors {
+        return Some(format!(
+            "it has {} sectors, and the set was made for one of {}",
+            main.sectors, known.sectors
+        ));
+    }
+    let differs = |what: &str, now: &Option<String>, then: &str| match now {
+        Some(now) if !then.is_empty() && text::<64>(now).as_deref() != Some(then) => {
+            Some(format!("its {what} is {now}, and the set was made for {then}"))
+        }
+        _ => None,
+    };
+    differs("serial number", &main.serial, &known.serial).or_else(|| differs("WWN", &main.wwn, &known.wwn))
+}
+
+/// A text as a superblock can hold it: no control characters, cut to `N` bytes.
+pub(crate) fn text<const N: usize>(from: &str) -> Option<String> {
+    let mut text: String = from.chars().filter(|c| !c.is_control()).collect();
+    while text.len() > N {
+        text.pop();
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests;
