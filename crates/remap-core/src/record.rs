@@ -20,12 +20,20 @@ pub struct Masks {
     pub moved: u16,
     /// Sectors that nobody holds: reading them fails.
     pub lost: u16,
+    /// Of the lost sectors those that a slot held when they were lost: what the main device has there is
+    /// older, and must never be taken for them.
+    pub stale: u16,
 }
 
 impl Masks {
     /// Sectors that do not live on the main device.
     pub const fn away(self) -> u16 {
         self.moved | self.lost
+    }
+
+    /// Whether the masks make sense together, for a used slot.
+    const fn are_possible(self) -> bool {
+        self.moved & self.lost == 0 && self.stale & !self.lost == 0 && self.away() != 0
     }
 }
 
@@ -52,6 +60,7 @@ pub enum Record {
 
 const STATE_SHIFT: u32 = 32;
 const VERSION_SHIFT: u32 = 40;
+const STALE_SHIFT: u32 = 48;
 const STATE_FREE: u64 = 0;
 const STATE_USED: u64 = 1;
 const STATE_RETIRED: u64 = 2;
@@ -60,8 +69,8 @@ const STATE_RETIRED: u64 = 2;
 pub(crate) const NO_BLOCK: u64 = u64::MAX;
 
 impl Record {
-    /// The two words: key (block number) and value (moved mask in bits 0–15, lost mask in 16–31,
-    /// state in 32–39, version in 40–47).
+    /// The two words: key (block number) and value (moved mask in bits 0–15, lost mask in 16–31, state in
+    /// 32–39, version in 40–47, stale mask in 48–63).
     pub const fn to_words(self) -> (u64, u64) {
         match self {
             Self::Free => (NO_BLOCK, STATE_FREE),
@@ -71,7 +80,8 @@ impl Record {
                 masks.moved as u64
                     | (masks.lost as u64) << 16
                     | STATE_USED << STATE_SHIFT
-                    | (version as u64) << VERSION_SHIFT,
+                    | (version as u64) << VERSION_SHIFT
+                    | (masks.stale as u64) << STALE_SHIFT,
             ),
         }
     }
@@ -79,15 +89,16 @@ impl Record {
     /// The record that the two words spell; `None` for an unknown state, bits that have no meaning, masks
     /// that share a sector or hold none, and a used record without a block.
     pub const fn from_words(key: u64, value: u64) -> Option<Self> {
-        if value >> 48 != 0 {
-            return None;
-        }
-        let masks = Masks { moved: value as u16, lost: (value >> 16) as u16 };
+        let masks = Masks {
+            moved: value as u16,
+            lost: (value >> 16) as u16,
+            stale: (value >> STALE_SHIFT) as u16,
+        };
         let version = (value >> VERSION_SHIFT) as u8;
         match (value >> STATE_SHIFT) & 0xff {
             STATE_FREE if value == 0 => Some(Self::Free),
             STATE_RETIRED if value == STATE_RETIRED << STATE_SHIFT => Some(Self::Retired),
-            STATE_USED if key != NO_BLOCK && masks.moved & masks.lost == 0 && masks.away() != 0 => {
+            STATE_USED if key != NO_BLOCK && masks.are_possible() => {
                 Some(Self::Used { block: BlockIndex(key), masks, version })
             }
             _ => None,

@@ -118,11 +118,23 @@ impl Model {
         }
     }
 
-    /// Zeros were put where something may have been lost. Neither they nor what was there is sure.
-    pub fn zeros_possible(&mut self, range: SectorRange, now: u64) {
+    /// Zeros are about to be put where something may have been lost. Neither they nor what was there is sure.
+    pub fn zeros_begin(&mut self, range: SectorRange, now: u64) {
         for (_, cell) in self.cells(range) {
-            if cell.may_fail_since != NEVER {
-                cell.writes.push(Write { acknowledged: false, ..Write::new(ZERO_STAMP, now, now) });
+            let under_way = cell.writes.iter().any(|write| write.stamp == ZERO_STAMP && write.ended == NEVER);
+            if cell.may_fail_since != NEVER && !under_way {
+                cell.writes.push(Write::new(ZERO_STAMP, now, NEVER));
+            }
+        }
+    }
+
+    /// Zeros were put, or not; also where something may have been lost meanwhile.
+    pub fn zeros_ended(&mut self, range: SectorRange, now: u64) {
+        self.zeros_begin(range, now);
+        for (_, cell) in self.cells(range) {
+            for write in cell.writes.iter_mut().filter(|w| w.stamp == ZERO_STAMP && w.ended == NEVER) {
+                write.ended = now;
+                write.acknowledged = false;
             }
         }
     }

@@ -12,7 +12,7 @@
 //! | 64 | 252 × 16 | records |
 //!
 //! A record: block u64 (all ones when not used), moved mask u16, lost mask u16, state u8 (0 free, 1 used,
-//! 2 retired), version u8, zero u16. All copies of a page are the same bytes.
+//! 2 retired), version u8, stale mask u16. All copies of a page are the same bytes.
 
 use super::bytes::{array_at, put, u32_at, u64_at};
 use super::checksum;

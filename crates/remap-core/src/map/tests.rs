@@ -10,7 +10,7 @@ fn memory(slots: u64) -> (Vec<AtomicU64>, Vec<AtomicU32>) {
 }
 
 fn masks(moved: u16) -> Masks {
-    Masks { moved, lost: 0 }
+    Masks { moved, lost: 0, stale: 0 }
 }
 
 #[test]

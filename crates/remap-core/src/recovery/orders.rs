@@ -31,8 +31,8 @@ impl Recovery<'_, '_> {
         Ok(())
     }
 
-    /// Reads the lost sectors of the range from the main device again. Fails with a medium error when some
-    /// stay lost.
+    /// Reads the lost sectors of the range from the main device again, but for those that a slot held last:
+    /// there the main device has something older. Fails with a medium error when some stay lost.
     pub(super) async fn retry(&mut self, port: &Port<'_>, job: &Job, attempts: u32) -> Result<(), JobError> {
         let mut result = Ok(());
         for Segment { block, mask } in self.segments(job.range) {
@@ -40,7 +40,7 @@ impl Recovery<'_, '_> {
             let Some(current) = self.current(block) else { continue };
             let lost = current.masks.lost & mask;
             let mut answered = 0;
-            for (from, count) in units(lost, self.granularity.logical) {
+            for (from, count) in units(lost & !current.masks.stale, self.granularity.logical) {
                 for _ in 0..attempts.max(1) {
                     match self.read_main_run(port, block, from, count).await {
                         Ok(()) => {

@@ -49,9 +49,11 @@ impl Recovery<'_, '_> {
         if let (Some(present), None) = (what.current, leaving) {
             match self.write_slot(port, what.block, present.slot, what.mask, what.source).await {
                 Ok(()) => {
+                    let lost = present.masks.lost & !what.mask | what.lost;
                     let masks = Masks {
                         moved: present.masks.moved & !what.lost | what.mask,
-                        lost: present.masks.lost & !what.mask | what.lost,
+                        lost,
+                        stale: lost & (present.masks.moved | present.masks.stale),
                     };
                     if masks != present.masks {
                         self.set_used(present.slot, what.block, masks, present.version);
@@ -97,7 +99,9 @@ impl Recovery<'_, '_> {
                 continue;
             }
             let version = what.current.map_or(0, |present| present.version.wrapping_add(1));
-            self.set_used(slot, what.block, Masks { moved: what.mask | kept, lost }, version);
+            let held_by_slot = what.current.map_or(0, |present| present.masks.moved | present.masks.stale);
+            let masks = Masks { moved: what.mask | kept, lost, stale: lost & held_by_slot };
+            self.set_used(slot, what.block, masks, version);
             match (what.current, leaving) {
                 (Some(present), Leaving::Retire) => self.retire(port, present.slot, Step::Second).await,
                 (Some(present), Leaving::Free) => {

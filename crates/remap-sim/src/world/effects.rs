@@ -29,6 +29,9 @@ impl World {
             })
             .collect();
         for waiting in &jobs {
+            if waiting.job.kind == JobKind::AcceptLoss {
+                self.model.zeros_begin(waiting.job.range, self.now);
+            }
             self.tell(waiting.job.range, || format!("job of request {:?}: {:?}", waiting.request, waiting.job));
         }
         let list = jobs.iter().map(|waiting| waiting.job).collect();
@@ -152,7 +155,7 @@ impl World {
         }
         if waiting.job.kind == JobKind::AcceptLoss {
             let now = self.now;
-            self.model.zeros_possible(waiting.job.range, now);
+            self.model.zeros_ended(waiting.job.range, now);
         }
         let expected = matches!(
             result,
