@@ -1,8 +1,10 @@
 //! Making, finding, opening and closing sets: everything between a spare's bytes and a running engine.
 
+mod added;
 mod load;
 mod superblocks;
 
+pub use added::format_added;
 pub use load::{OpenError, OpenOptions, open};
 pub use superblocks::{CopyState, SuperblockScan, read_superblocks};
 
@@ -42,7 +44,7 @@ impl core::error::Error for FormatError {}
 pub async fn format(port: &Port<'_>, superblock: &Superblock) -> Result<(), FormatError> {
     for (spare, _) in superblock.members.iter().enumerate() {
         wipe(port, superblock, spare).await.map_err(|error| FormatError { spare, error })?;
-        write_empty_pages(port, superblock, spare, 0..superblock.pages())
+        write_empty_pages(port, superblock, spare, 0..superblock.pages(), 1)
             .await
             .map_err(|error| FormatError { spare, error })?;
     }
@@ -50,25 +52,6 @@ pub async fn format(port: &Port<'_>, superblock: &Superblock) -> Result<(), Form
         superblocks::write(port, superblock, spare).await.map_err(|error| FormatError { spare, error })?;
     }
     Ok(())
-}
-
-/// Formats the spare that `superblock` has more than the running set, and writes the new membership to all:
-/// the new spare's pages first, then its superblock, then the others'. The set must be closed, and is to be
-/// opened again with the new spare. `table_pages` copies the records of the present members' pages.
-pub async fn format_added(port: &Port<'_>, superblock: &Superblock, spare: usize) -> Result<(), FormatError> {
-    let failed = |error| FormatError { spare, error };
-    wipe(port, superblock, spare).await.map_err(failed)?;
-    write_empty_pages(port, superblock, spare, 0..superblock.pages()).await.map_err(failed)?;
-    // The present members get the new member's pages before anyone learns of it.
-    if let Some(added) = superblock.members.get(spare) {
-        let own = added.first_page..added.first_page + added.pages();
-        for other in (0..superblock.members.len()).filter(|other| *other != spare) {
-            write_empty_pages(port, superblock, other, own.clone())
-                .await
-                .map_err(|error| FormatError { spare: other, error })?;
-        }
-    }
-    write_membership(port, superblock, spare).await
 }
 
 /// Writes a changed membership to all members, `first` before the others.
@@ -116,12 +99,13 @@ fn scratch_pages(port: &Port<'_>) -> u64 {
     port.with_scratch(|scratch| (scratch.len() / PAGE_BYTES).clamp(1, load::WINDOW) as u64)
 }
 
-/// Writes empty map pages to all copies of a spare.
+/// Writes empty map pages of `generation` to all copies of a spare.
 async fn write_empty_pages(
     port: &Port<'_>,
     superblock: &Superblock,
     spare: usize,
     pages: core::ops::Range<u32>,
+    generation: u64,
 ) -> Result<(), DiskError> {
     let layout = superblock.members.get(spare).and_then(|member| superblock.layout_of(member));
     let Some(layout) = layout else { return Err(DiskError::Unsupported) };
@@ -131,7 +115,7 @@ async fn write_empty_pages(
         port.with_scratch(|scratch| {
             for (at, bytes) in scratch.as_chunks_mut::<PAGE_BYTES>().0.iter_mut().enumerate() {
                 let index = first.saturating_add(at as u32);
-                page::begin(bytes, PageHeader { set: superblock.set, index, generation: 1 });
+                page::begin(bytes, PageHeader { set: superblock.set, index, generation });
                 page::seal(bytes);
             }
         });

@@ -325,6 +325,12 @@ impl Superblock {
         u32::try_from(end).unwrap_or(u32::MAX)
     }
 
+    /// Which member's slots map page `page` records; none for a page that a removed member has left.
+    pub fn owner_of(&self, page: u32) -> Option<usize> {
+        let page = u64::from(page);
+        self.members.iter().position(|member| (u64::from(member.first_page)..member.end_page()).contains(&page))
+    }
+
     /// How many records the map pages hold: the size of the tables in memory.
     pub fn records(&self) -> u64 {
         u64::from(self.pages()) * u64::from(RECORDS_PER_PAGE)

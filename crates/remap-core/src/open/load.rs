@@ -203,6 +203,10 @@ impl Loader<'_, '_> {
     /// Looks at one copy of page `first + at`, which lies at byte `offset` of scratch memory.
     fn take(&mut self, port: &Port<'_>, first: u32, at: u32, offset: usize) {
         let page = first + at;
+        // A removed member has left pages behind, of slots that retired with it.
+        if self.superblock.owner_of(page).is_none() {
+            return;
+        }
         port.with_scratch(|scratch| {
             let bytes = scratch.get(offset..).unwrap_or_default();
             let (set, sectors) = (self.superblock.set, self.set.sectors());
@@ -234,6 +238,9 @@ impl Loader<'_, '_> {
     fn judge(&mut self, first: u32, count: u32, copies: u32) {
         for (at, best) in self.window.iter().take(count as usize).enumerate() {
             let page = first + at as u32;
+            if self.superblock.owner_of(page).is_none() {
+                continue;
+            }
             if best.generation.is_none() {
                 let (first_lost, lost) = self.lost.unwrap_or((page, 0));
                 self.lost = Some((first_lost, lost + 1));

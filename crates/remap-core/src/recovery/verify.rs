@@ -24,6 +24,9 @@ impl Recovery<'_, '_> {
     /// the set is read-only. Good copies are not touched, so a power cut meanwhile does no harm.
     pub async fn verify_page(&mut self, port: &Port<'_>, page: u32) -> PageVerdict {
         let mut verdict = PageVerdict::default();
+        if self.superblock.owner_of(page).is_none() {
+            return verdict;
+        }
         for spare in 0..self.set.spares().len() {
             if !self.set.spares().get(spare).is_some_and(SpareView::is_writable) {
                 continue;
