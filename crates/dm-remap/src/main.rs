@@ -1,1 +1,18 @@
-fn main() {}
+//! `dm-remap`: keeps a disk with bad sectors in service.
+//!
+//! The command: flags, printing, signals and exit codes live here; what they are about is decided below, in the
+//! other crates.
+
+mod cli;
+mod commands;
+mod confirm;
+mod exit;
+mod spare;
+mod state;
+mod text;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    exit::of(cli::run())
+}
