@@ -1,4 +1,13 @@
 //! Front ends of a set: they turn what arrives on a wire into requests on a device, and answers into bytes.
 //! Which sector lives where is not known here.
 
+pub mod control;
 pub mod nbd;
+mod net;
+pub mod server;
+mod session;
+pub mod tls;
+
+pub use net::{Address, AddressError, ListenError, Listener, NetError};
+pub use server::{NbdOptions, NbdServer};
+pub use session::SessionError;

@@ -127,6 +127,11 @@ impl Intake {
         }
     }
 
+    /// Whether nothing is missing of what has begun to arrive.
+    pub const fn is_between_requests(&self) -> bool {
+        matches!(self.due, Due::Header) && self.arrived == 0
+    }
+
     /// Whether the client has said that it leaves, or must be dropped.
     pub const fn is_over(&self) -> bool {
         matches!(self.due, Due::Over(_))
