@@ -89,11 +89,8 @@ impl Record {
     /// The record that the two words spell; `None` for an unknown state, bits that have no meaning, masks
     /// that share a sector or hold none, and a used record without a block.
     pub const fn from_words(key: u64, value: u64) -> Option<Self> {
-        let masks = Masks {
-            moved: value as u16,
-            lost: (value >> 16) as u16,
-            stale: (value >> STALE_SHIFT) as u16,
-        };
+        let masks =
+            Masks { moved: value as u16, lost: (value >> 16) as u16, stale: (value >> STALE_SHIFT) as u16 };
         let version = (value >> VERSION_SHIFT) as u8;
         match (value >> STATE_SHIFT) & 0xff {
             STATE_FREE if value == 0 => Some(Self::Free),

@@ -213,14 +213,23 @@ impl<'s, 'm> Recovery<'s, 'm> {
         outcome
     }
 
-    /// Commits when the work on a further block might not fit into the list of changes.
-    async fn make_room(&mut self, port: &Port<'_>) -> Result<(), JobError> {
+    /// To be called before the work on a block. Commits when the work might not fit into the list of changes,
+    /// or when this batch has freed the block's slot: of its next record and the freed one a power cut must
+    /// not bring back the wrong.
+    async fn prepare(&mut self, port: &Port<'_>, block: BlockIndex) -> Result<(), JobError> {
         if self.spoiled.is_some() {
             return Err(JobError::Disk(DiskError::Io));
         }
-        if self.changes.has_room() {
-            return Ok(());
+        let freed = self.changes.mapping_of(block).is_none()
+            && self.set.table.lookup(block).is_some_and(|mapping| self.changes.frees(mapping.slot));
+        if freed || !self.changes.has_room() {
+            return self.commit_now(port).await;
         }
+        Ok(())
+    }
+
+    /// Commits in the middle of the batch.
+    async fn commit_now(&mut self, port: &Port<'_>) -> Result<(), JobError> {
         self.commit(port).await.map_err(|error| {
             self.spoiled = Some(error);
             JobError::Disk(DiskError::Io)

@@ -175,7 +175,11 @@ impl Model {
     pub fn check_read(&mut self, range: SectorRange, bytes: &[u8], began: u64, now: u64) -> Checked {
         for ((sector, cell), bytes) in self.cells(range).zip(bytes.as_chunks::<SECTOR_BYTES>().0) {
             let Some(stamp) = stamp_of(bytes, sector) else {
-                check!(false, "sector {sector} reads as bytes that were never written there: {:02x?}", &bytes[..16]);
+                check!(
+                    false,
+                    "sector {sector} reads as bytes that were never written there: {:02x?}",
+                    &bytes[..16]
+                );
                 continue;
             };
             let shown = cell.writes.iter().any(|w| w.stamp == stamp && w.overwritten >= began);

@@ -50,10 +50,13 @@ impl Profile {
         let spares = 1 + rng.usize(..6).saturating_sub(3);
         let spare = |rng: &mut Rng| {
             let slots = (slots / spares as u64).max(2) + rng.u64(..8);
-            HEAD_SECTORS + 1400 + (slots + 8) * u64::from(block_size)
+            let metadata = if block_size < 4 { 3500 } else { 1400 };
+            HEAD_SECTORS + metadata + (slots + 8) * u64::from(block_size)
         };
         let flips = rng.u8(..3) == 0;
-        let copies = if flips { rng.u32(3..=5) } else { rng.u32(2..=5) };
+        // Small blocks make many slots, and their page areas large.
+        let most = if block_size < 4 { 3 } else { 5 };
+        let copies = rng.u32(if flips { 3 } else { 2 }..=most);
         let sometimes = |rng: &mut Rng, one_in: u8, odds: u32| if rng.u8(..one_in) == 0 { odds } else { 0 };
         Self {
             main_sectors,

@@ -93,7 +93,8 @@ fn whole_life(world: &mut World, operations: u64) -> Checked {
 fn plan(world: &mut World) -> Checked<Superblock> {
     let mut uuid = || Uuid::from_u128(world.rng.u128(..));
     let set = uuid();
-    let spares: Vec<_> = world.profile.spares.iter().map(|sectors| (Uuid::from_u128(world.rng.u128(..)), *sectors)).collect();
+    let spares: Vec<_> =
+        world.profile.spares.iter().map(|sectors| (Uuid::from_u128(world.rng.u128(..)), *sectors)).collect();
     let main = MainIdentity {
         sectors: world.profile.main_sectors,
         logical_bytes: 512,
@@ -292,7 +293,11 @@ fn check_tables(set: &Set<'_>) -> Checked {
     }
     let gauges = &set.gauges;
     let shown = (gauges.mapped.value(), gauges.moved.value(), gauges.lost.value(), gauges.retired.value());
-    check!(shown == (mapped, moved, lost, retired), "gauges {shown:?}, counted {:?}", (mapped, moved, lost, retired));
+    check!(
+        shown == (mapped, moved, lost, retired),
+        "gauges {shown:?}, counted {:?}",
+        (mapped, moved, lost, retired)
+    );
     Ok(())
 }
 
@@ -318,9 +323,13 @@ fn read_everything(world: &mut World) -> Checked {
         let now = world.tick();
         let result = match set.resolve(range).target {
             remap_core::set::Target::Main => world.disks[0].read(sector, &mut bytes),
-            remap_core::set::Target::Spare { index, start } => world.disks[1 + index].read(start.0, &mut bytes),
+            remap_core::set::Target::Spare { index, start } => {
+                world.disks[1 + index].read(start.0, &mut bytes)
+            }
             remap_core::set::Target::Lost => Err(DiskError::Medium),
-            remap_core::set::Target::Busy => return Err(Violation(format!("sector {sector} is held forever"))),
+            remap_core::set::Target::Busy => {
+                return Err(Violation(format!("sector {sector} is held forever")));
+            }
         };
         if result.is_ok() {
             world.model.check_read(range, &bytes, now, now)?;

@@ -9,9 +9,9 @@ use crate::disk::SimDisk;
 use crate::model::{self, FIRST_STAMP, Model};
 use crate::profile::Profile;
 use fastrand::Rng;
+use remap_core::SectorRange;
 use remap_core::recovery::job::Job;
 use remap_core::set::Set;
-use remap_core::SectorRange;
 pub use requests::Request;
 use std::collections::{BTreeSet, VecDeque};
 

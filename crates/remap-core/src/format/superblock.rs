@@ -328,7 +328,9 @@ impl Superblock {
     /// Which member's slots map page `page` records; none for a page that a removed member has left.
     pub fn owner_of(&self, page: u32) -> Option<usize> {
         let page = u64::from(page);
-        self.members.iter().position(|member| (u64::from(member.first_page)..member.end_page()).contains(&page))
+        self.members
+            .iter()
+            .position(|member| (u64::from(member.first_page)..member.end_page()).contains(&page))
     }
 
     /// How many records the map pages hold: the size of the tables in memory.

@@ -74,6 +74,11 @@ impl Changes {
         })
     }
 
+    /// Whether `slot` is about to be freed or retired.
+    pub fn frees(&self, slot: SlotIndex) -> bool {
+        self.list.iter().any(|change| change.slot == slot && !matches!(change.record, Record::Used { .. }))
+    }
+
     /// The first page after `after` that has changes of `step`.
     pub fn next_page(&self, after: Option<u32>, step: Step) -> Option<u32> {
         self.list

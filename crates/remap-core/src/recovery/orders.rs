@@ -15,7 +15,7 @@ impl Recovery<'_, '_> {
     /// Writes zeros for the lost sectors of the range, and for no others.
     pub(super) async fn accept_loss(&mut self, port: &Port<'_>, job: &Job) -> Result<(), JobError> {
         for Segment { block, mask } in self.segments(job.range) {
-            self.make_room(port).await?;
+            self.prepare(port, block).await?;
             let Some(current) = self.current(block) else { continue };
             let lost = current.masks.lost & mask;
             if lost == 0 {
@@ -36,7 +36,7 @@ impl Recovery<'_, '_> {
     pub(super) async fn retry(&mut self, port: &Port<'_>, job: &Job, attempts: u32) -> Result<(), JobError> {
         let mut result = Ok(());
         for Segment { block, mask } in self.segments(job.range) {
-            self.make_room(port).await?;
+            self.prepare(port, block).await?;
             let Some(current) = self.current(block) else { continue };
             let lost = current.masks.lost & mask;
             let mut answered = 0;
@@ -85,7 +85,12 @@ impl Recovery<'_, '_> {
     /// Writes moved blocks back to the main device, reads them again, and frees their slots.
     pub(super) async fn unmap(&mut self, port: &Port<'_>, job: &Job) -> Result<(), JobError> {
         for Segment { block, .. } in self.segments(job.range) {
-            self.make_room(port).await?;
+            self.prepare(port, block).await?;
+            if self.changes.mapping_of(block).is_some() {
+                // The block may just have left another slot, whose record goes only in a commit's second
+                // step: without the new record before it, a power cut would bring the old one back.
+                self.commit_now(port).await?;
+            }
             let Some(current) = self.current(block) else { continue };
             if current.masks.lost != 0 {
                 return Err(JobError::HoldsLost);
@@ -129,7 +134,7 @@ impl Recovery<'_, '_> {
     /// Carries blocks whose slot lies on a draining spare to another spare.
     pub(super) async fn evacuate(&mut self, port: &Port<'_>, job: &Job) -> Result<(), JobError> {
         for Segment { block, .. } in self.segments(job.range) {
-            self.make_room(port).await?;
+            self.prepare(port, block).await?;
             let Some(mapping) = self.current(block) else { continue };
             let spare = self.spare_index(mapping.slot).and_then(|index| self.set.spares().get(index));
             if spare.is_none_or(|spare| spare.state() != SpareState::Draining) {

@@ -71,8 +71,8 @@ impl Recovery<'_, '_> {
     /// Reads a segment into scratch memory, wherever its sectors live, and stores what has to be stored.
     /// Returns the sectors that cannot be read.
     async fn read_segment(&mut self, port: &Port<'_>, segment: Segment, keep: Keep) -> Result<u16, JobError> {
-        self.make_room(port).await?;
         let Segment { block, mask } = segment;
+        self.prepare(port, block).await?;
         let current = self.current(block);
         let (moved, lost) = current.map_or((0, 0), |mapping| (mapping.masks.moved, mapping.masks.lost));
 
@@ -151,7 +151,9 @@ impl Recovery<'_, '_> {
         Ok(bad)
     }
 
-    /// Whether a run of sectors can be read into scratch memory. Fails when the device is dead.
+    /// Whether a run of sectors can be read into scratch memory. Fails when the device is dead. An error of
+    /// unknown cause, when the device answers elsewhere, may have been a moment's: then it is read once more,
+    /// before a sector is given up for lost.
     async fn main_reads(
         &mut self,
         port: &Port<'_>,
@@ -159,11 +161,17 @@ impl Recovery<'_, '_> {
         from: u32,
         count: u32,
     ) -> Result<bool, JobError> {
-        match self.read_main_run(port, block, from, count).await {
-            Ok(()) => Ok(true),
-            Err(error) if self.main_is_alive(port, error, Access::Read).await => Ok(false),
-            Err(error) => Err(JobError::Disk(error)),
+        for _ in 0..2 {
+            match self.read_main_run(port, block, from, count).await {
+                Ok(()) => return Ok(true),
+                Err(error) if !self.main_is_alive(port, error, Access::Read).await => {
+                    return Err(JobError::Disk(error));
+                }
+                Err(DiskError::Medium) => return Ok(false),
+                Err(_) => {}
+            }
         }
+        Ok(false)
     }
 
     pub(super) async fn read_main_run(

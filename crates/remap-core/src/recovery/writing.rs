@@ -34,7 +34,7 @@ impl Recovery<'_, '_> {
         let mut segments = self.segments(job.range);
         let whole_failed = device == Device::Main && error.is_some() && segments.nth(1).is_none();
         for segment in self.segments(job.range) {
-            self.make_room(port).await?;
+            self.prepare(port, segment.block).await?;
             self.write_segment(port, index, job, segment, whole_failed).await?;
         }
         Ok(())

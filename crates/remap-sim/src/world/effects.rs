@@ -3,11 +3,11 @@
 use super::requests::{Phase, disk_index};
 use super::{Batch, World};
 use crate::{Checked, check};
-use remap_core::recovery::job::{Job, JobError, JobKind};
+use remap_core::DiskError;
 use remap_core::port::{Device, Effect, Event, Outcome, Place, Port};
+use remap_core::recovery::job::{Job, JobError, JobKind};
 use remap_core::set::{Set, SetState};
 use remap_core::units::SECTOR_BYTES;
-use remap_core::DiskError;
 
 impl World {
     /// Takes up to `count` waiting jobs as the next batch.
@@ -21,7 +21,8 @@ impl World {
                 let request = self.requests.iter().find(|request| Some(request.id) == waiting.request);
                 match (waiting.job.kind, request) {
                     (JobKind::Write { .. }, Some(request)) => {
-                        let from = (waiting.job.range.start.0 - request.range.start.0) as usize * SECTOR_BYTES;
+                        let from =
+                            (waiting.job.range.start.0 - request.range.start.0) as usize * SECTOR_BYTES;
                         request.data[from..from + bytes].to_vec()
                     }
                     _ => vec![0xdd; bytes],
@@ -32,7 +33,9 @@ impl World {
             if waiting.job.kind == JobKind::AcceptLoss {
                 self.model.zeros_begin(waiting.job.range, self.now);
             }
-            self.tell(waiting.job.range, || format!("job of request {:?}: {:?}", waiting.request, waiting.job));
+            self.tell(waiting.job.range, || {
+                format!("job of request {:?}: {:?}", waiting.request, waiting.job)
+            });
         }
         let list = jobs.iter().map(|waiting| waiting.job).collect();
         self.batch = Some(Batch { jobs, data, draining: false });
@@ -111,7 +114,9 @@ impl World {
     fn bytes_of(&self, port: &Port<'_>, place: Place, sectors: u64) -> Vec<u8> {
         let length = sectors as usize * SECTOR_BYTES;
         match place {
-            Place::Scratch { offset } => port.with_scratch(|scratch| scratch[offset..offset + length].to_vec()),
+            Place::Scratch { offset } => {
+                port.with_scratch(|scratch| scratch[offset..offset + length].to_vec())
+            }
             Place::Job { job, offset } => {
                 let batch = self.batch.as_ref().expect("a job has a batch");
                 let at = offset as usize * SECTOR_BYTES;
@@ -159,10 +164,15 @@ impl World {
         }
         let expected = matches!(
             result,
-            Ok(()) | Err(JobError::NoRoom | JobError::HoldsLost | JobError::NotVerified)
+            Ok(())
+                | Err(JobError::NoRoom | JobError::HoldsLost | JobError::NotVerified)
                 | Err(JobError::Disk(DiskError::Medium | DiskError::Io))
         );
-        check!(expected || self.in_trouble(set, waiting.since), "order {:?} failed with {result:?}", waiting.job);
+        check!(
+            expected || self.in_trouble(set, waiting.since),
+            "order {:?} failed with {result:?}",
+            waiting.job
+        );
         Ok(())
     }
 

@@ -14,12 +14,8 @@ impl World {
     /// Faults that come with time.
     pub(super) fn faults(&mut self, set: &Set<'_>) -> Checked {
         let profile = &self.profile;
-        let (main, slot, flip, death) = (
-            profile.main_fault_every,
-            profile.slot_fault_every,
-            profile.flip_every,
-            profile.death_every,
-        );
+        let (main, slot, flip, death) =
+            (profile.main_fault_every, profile.slot_fault_every, profile.flip_every, profile.death_every);
         if self.one_in(main) {
             self.break_main();
         }
@@ -29,7 +25,7 @@ impl World {
         if self.batch.is_none() && self.one_in(flip) {
             self.flip_metadata(set);
         }
-        if self.disks[0].dead.is_none() && self.one_in(death) {
+        if self.disks[0].dead.is_none() && self.now > self.dead_until + 50 && self.one_in(death) {
             let error = *pick(&mut self.rng, &[DiskError::Io, DiskError::Offline, DiskError::Timeout]);
             self.disks[0].dead = Some(error);
             self.dead_until = self.now + self.rng.u64(5..300);
@@ -139,7 +135,13 @@ impl World {
     pub(super) fn give_order(&mut self) {
         let kind = *pick(
             &mut self.rng,
-            &[JobKind::AcceptLoss, JobKind::Retry { attempts: 3 }, JobKind::Unmap, JobKind::Unmap, JobKind::Remap],
+            &[
+                JobKind::AcceptLoss,
+                JobKind::Retry { attempts: 3 },
+                JobKind::Unmap,
+                JobKind::Unmap,
+                JobKind::Remap,
+            ],
         );
         let range = self.random_range();
         if kind == JobKind::Unmap {
