@@ -70,7 +70,7 @@ impl<'a> MapTable<'a> {
         (self.records.len() / 2) as u32
     }
 
-    /// The block's hash: SplitMix64's finalizer (Steele, Lea and Flood, 2014), whose high and low halves
+    /// The block's hash: `SplitMix64`'s finalizer (Steele, Lea and Flood, 2014), whose high and low halves
     /// are independent: the high chooses the cell, the low is kept in the cell.
     #[inline]
     fn hash(block: BlockIndex) -> u64 {

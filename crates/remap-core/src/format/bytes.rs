@@ -1,10 +1,6 @@
 //! Little-endian fields at named offsets. Reading past the end gives zero, writing there does nothing: the
 //! offsets are constants whose bounds are asserted where they are defined.
 
-pub fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    array_at(bytes, at).map_or(0, u16::from_le_bytes)
-}
-
 pub fn u32_at(bytes: &[u8], at: usize) -> u32 {
     array_at(bytes, at).map_or(0, u32::from_le_bytes)
 }
