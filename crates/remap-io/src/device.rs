@@ -39,6 +39,7 @@ pub use scrub::{ScrubState, ScrubStatus};
 pub use status::{MappingRow, MetadataReport, SpareStatus, Status};
 
 pub(crate) use effects::{Bench, perform};
+pub(crate) use memory::OwnedSet;
 
 use crate::members::{DeviceOptions, Members};
 use scrub::Scrubber;

@@ -8,3 +8,6 @@ pub mod device;
 pub mod disk;
 pub mod lists;
 pub mod members;
+
+#[cfg(test)]
+mod testbed;

@@ -30,7 +30,8 @@ pub struct Members {
 }
 
 /// How to open a set. The default is for reading and writing, and accepts nothing unusual.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own to the operator")]
 pub struct DeviceOptions {
     /// Write nothing, neither to the main device nor to the spares.
     pub read_only: bool,
@@ -87,44 +88,53 @@ pub(crate) struct Assembly {
 
 /// Finds out which spare is which, and refuses what does not belong together.
 pub(crate) fn assemble(members: Members) -> Result<Assembly, OpenError> {
-    let Members { main, spares } = members;
-    if let Some((one, other)) = same_disk(&*main, spares.iter().map(|spare| &**spare)) {
+    let (superblock, places) = identify(&members)?;
+    let mut spares: Vec<_> = superblock.members.iter().map(|_| None).collect();
+    for (disk, place) in members.spares.into_iter().zip(places) {
+        spares[place] = Some(disk);
+    }
+    Ok(Assembly { main: members.main, spares, superblock })
+}
+
+/// The newest superblock of all, and which of its members each spare is.
+pub(crate) fn identify(members: &Members) -> Result<(Superblock, Vec<usize>), OpenError> {
+    if let Some((one, other)) = same_disk(&*members.main, members.spares.iter().map(|spare| &**spare)) {
         return Err(OpenError::SameDisk { one, other });
     }
     let mut found = Vec::new();
-    for disk in spares {
-        let scan = scan(&*disk);
+    for disk in &members.spares {
+        let scan = scan(&**disk);
         match (scan.refusal(), scan.newest) {
-            (None, Some(superblock)) => found.push((disk, superblock)),
+            (None, Some(superblock)) => found.push(superblock),
             (refusal, _) => {
-                return Err(OpenError::NotASpare { path: path_of(&*disk), reason: reason_of(refusal) });
+                return Err(OpenError::NotASpare { path: path_of(&**disk), reason: reason_of(refusal) });
             }
         }
     }
-    let newest = found.iter().max_by_key(|(_, superblock)| superblock.generation);
-    let newest = newest.map(|(_, superblock)| superblock.clone()).ok_or(OpenError::NoSpare)?;
-    let mut spares: Vec<_> = newest.members.iter().map(|_| None).collect();
-    for (disk, own) in found {
-        let path = path_of(&*disk);
+    let newest = found.iter().max_by_key(|superblock| superblock.generation);
+    let newest = newest.cloned().ok_or(OpenError::NoSpare)?;
+    let mut places = Vec::new();
+    for (disk, own) in members.spares.iter().zip(&found) {
+        let path = path_of(&**disk);
         if own.set != newest.set {
             return Err(OpenError::OtherSet { path, name: own.name.to_string(), uuid: own.set.to_string() });
         }
         let uuid = own.members.get(own.member as usize).map(|member| member.uuid);
-        let index = newest.members.iter().position(|member| Some(member.uuid) == uuid);
-        let Some((index, member)) = index.and_then(|index| Some((index, newest.members.get(index)?))) else {
+        let place = newest.members.iter().position(|member| Some(member.uuid) == uuid);
+        let Some((place, member)) = place.and_then(|place| Some((place, newest.members.get(place)?))) else {
             return Err(OpenError::NoMember { path, name: newest.name.to_string() });
         };
         let sectors = disk.facts().sectors;
         if sectors < member.sectors {
             return Err(OpenError::SpareShrunk { path, sectors, expected: member.sectors });
         }
-        if let Some(other) = spares[index].replace(disk) {
-            // A byte-wise copy of a spare: which of the two is current cannot be told.
-            let other: Box<dyn Disk> = other;
-            return Err(OpenError::SameDisk { one: path, other: path_of(&*other) });
+        if let Some(earlier) = places.iter().position(|taken| *taken == place) {
+            let one = path_of(&*members.spares[earlier]);
+            return Err(OpenError::Copy { one, other: path });
         }
+        places.push(place);
     }
-    Ok(Assembly { main, spares, superblock: newest })
+    Ok((newest, places))
 }
 
 fn reason_of(refusal: Option<CopyState>) -> String {
@@ -155,8 +165,24 @@ pub(crate) fn path_of(disk: &dyn Disk) -> PathBuf {
     disk.path().map_or_else(|| PathBuf::from("a disk in memory"), Into::into)
 }
 
+/// Refuses a main device that is not the one that the set was made for, unless it is accepted.
+pub(crate) fn check_main(
+    main: &dyn Disk,
+    superblock: &Superblock,
+    options: &DeviceOptions,
+) -> Result<(), OpenError> {
+    match main_difference(main.facts(), superblock) {
+        // A smaller one cannot hold the set, whoever accepts it.
+        Some(_) if options.accept_other_main && main.facts().sectors >= superblock.main.sectors => Ok(()),
+        Some(difference) => {
+            Err(OpenError::OtherMain { path: path_of(main), name: superblock.name.to_string(), difference })
+        }
+        None => Ok(()),
+    }
+}
+
 /// What tells `main` from the disk that the set was made for.
-pub(crate) fn main_difference(main: &DiskFacts, superblock: &Superblock) -> Option<String> {
+fn main_difference(main: &DiskFacts, superblock: &Superblock) -> Option<String> {
     let known = &superblock.main;
     if main.sectors != known.sectors {
         return Some(format!(

@@ -80,6 +80,14 @@ pub enum OpenError {
         /// The other.
         other: PathBuf,
     },
+    /// Two disks say that they are the same spare: one is a copy of the other.
+    #[error("{} and {} say that they are the same spare: give the current one only", one.display(), other.display())]
+    Copy {
+        /// The one.
+        one: PathBuf,
+        /// The other.
+        other: PathBuf,
+    },
     /// A spare is none.
     #[error("{} is no spare of a dm-remap set: {reason}", path.display())]
     NotASpare {

@@ -49,7 +49,9 @@ impl Events {
             state.sink = Some(Arc::clone(&sink));
             std::mem::take(&mut state.early)
         };
-        early.iter().for_each(|event| sink(event));
+        for event in &early {
+            sink(event);
+        }
     }
 }
 

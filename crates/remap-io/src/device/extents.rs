@@ -1,8 +1,8 @@
 //! Where the parts of a range live, for front ends that tell their clients.
 
-use remap_core::SectorRange;
 use remap_core::set::{Piece, Target};
 use remap_core::units::mask_of;
+use remap_core::{Sector, SectorRange};
 
 use super::serve::split;
 use super::shared::Shared;
@@ -29,7 +29,7 @@ pub struct Extent {
 
 impl Shared {
     pub fn extents(&self, range: SectorRange, visit: &mut dyn FnMut(Extent)) {
-        let Some(mut rest) = range.intersection(SectorRange::new(Default::default(), self.sectors)) else {
+        let Some(mut rest) = range.intersection(SectorRange::new(Sector(0), self.sectors)) else {
             return;
         };
         let mut run: Option<Extent> = None;

@@ -8,7 +8,7 @@ use remap_core::open::OpenOptions;
 use remap_core::units::SECTOR_BYTES;
 
 use crate::disk::Disk;
-use crate::members::{DeviceOptions, Members, assemble, main_difference, path_of};
+use crate::members::{DeviceOptions, Members, assemble, check_main, path_of};
 
 use super::RemapDevice;
 use super::error::OpenError;
@@ -76,31 +76,19 @@ fn start(
     let thread = std::thread::Builder::new()
         .name("remap-recovery".into())
         .spawn(move || recoverer::run(&theirs, superblock, options, &sender))?;
-    let outcome = opened.recv();
-    if !matches!(outcome, Ok(Ok(()))) {
-        let _ = thread.join();
-    } else {
-        return Ok(RemapDevice {
-            shared,
-            recovery: Mutex::new(Some(thread)),
-            scrubber: Scrubber::default(),
-            closing: Mutex::default(),
-            name,
-        });
-    }
-    match outcome {
-        Ok(Err(error)) => Err(OpenError::Engine(error)),
-        _ => Err(OpenError::Halted),
-    }
-}
-
-fn check_main(main: &dyn Disk, superblock: &Superblock, options: &DeviceOptions) -> Result<(), OpenError> {
-    match main_difference(main.facts(), superblock) {
-        // A smaller one cannot hold the set, whoever accepts it.
-        Some(_) if options.accept_other_main && main.facts().sectors >= superblock.main.sectors => Ok(()),
-        Some(difference) => {
-            Err(OpenError::OtherMain { path: path_of(main), name: superblock.name.to_string(), difference })
+    let error = match opened.recv() {
+        Ok(Ok(())) => {
+            return Ok(RemapDevice {
+                shared,
+                recovery: Mutex::new(Some(thread)),
+                scrubber: Scrubber::default(),
+                closing: Mutex::default(),
+                name,
+            });
         }
-        None => Ok(()),
-    }
+        Ok(Err(error)) => OpenError::Engine(error),
+        Err(_) => OpenError::Halted,
+    };
+    let _ = thread.join();
+    Err(error)
 }

@@ -1,11 +1,11 @@
 //! Operator's orders over ranges of any length, as jobs for recovery: a batch at a time, so that failed
 //! requests have their turn between.
 
-use remap_core::SectorRange;
 use remap_core::record::Record;
 use remap_core::recovery::MAX_BATCH;
 use remap_core::recovery::job::{JobError, JobKind};
 use remap_core::units::{BlockIndex, SlotIndex};
+use remap_core::{Sector, SectorRange};
 
 use crate::disk::AlignedBuffer;
 
@@ -37,6 +37,9 @@ pub struct OrderReport {
     /// What failed, and why.
     pub failures: Vec<(SectorRange, String)>,
 }
+
+/// What became of one job.
+type Outcome = (SectorRange, Result<(), JobError>);
 
 impl Shared {
     pub fn order(
@@ -130,11 +133,7 @@ impl Shared {
         Ok(report)
     }
 
-    fn carry_out_batch(
-        &self,
-        kind: JobKind,
-        batch: &[SectorRange],
-    ) -> Result<Vec<(SectorRange, Result<(), JobError>)>, RequestError> {
+    fn carry_out_batch(&self, kind: JobKind, batch: &[SectorRange]) -> Result<Vec<Outcome>, RequestError> {
         let mut replies = Vec::with_capacity(batch.len());
         for range in batch {
             replies.push((*range, self.submit(kind, *range, AlignedBuffer::zeroed(0))?));
@@ -162,7 +161,7 @@ impl Shared {
 
     /// Carries blocks off a spare until none is left there.
     fn carry_off(&self, index: usize) -> Result<(), RequestError> {
-        let everything = SectorRange::new(Default::default(), self.sectors);
+        let everything = SectorRange::new(Sector(0), self.sectors);
         loop {
             let on_it = |slot| self.set().spare_of(slot).is_some_and(|(spare, _)| spare == index);
             let parts = self.mapped_in(everything, on_it);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use remap_core::format::superblock::Superblock;
 use remap_core::open::{OpenError, OpenOptions, open};
-use remap_core::port::{Effect, Outcome, Port};
+use remap_core::port::{Device, Effect, Outcome, Port};
 use remap_core::recovery::Recovery;
 use remap_core::set::MemorySizes;
 
@@ -16,6 +16,7 @@ use crate::disk::AlignedBuffer;
 use super::effects::perform;
 use super::queue::{Pending, Reply, Work};
 use super::shared::{Shared, lock};
+use super::spares::SpareDisk;
 
 /// Scratch memory: 256 map pages at a time while opening.
 pub const SCRATCH: usize = 1 << 20;
@@ -84,18 +85,17 @@ fn answer(shared: &Shared, port: &Port<'_>, data: &mut [AlignedBuffer], effect: 
         _ => {}
     }
     let flushing = match effect {
-        Effect::Flush { device: remap_core::port::Device::Spare(index) } => shared.spares.get(index),
+        Effect::Flush { device: Device::Spare(index) } => shared.spares.get(index),
         _ => None,
     };
-    let written = flushing.map(super::spares::SpareDisk::written);
+    let written = flushing.map(SpareDisk::written);
     let result = perform(shared, data, effect, port);
     if let (Some(spare), Some(written), Ok(())) = (flushing, written, result) {
         spare.note_flush(written);
     }
-    if let Effect::Write { device: remap_core::port::Device::Spare(index), .. } = effect
+    if let (Effect::Write { device: Device::Spare(index), .. }, Ok(())) = (effect, result)
         && let Some(spare) = shared.spares.get(index)
     {
-        // Even one that failed may have written a part.
         spare.note_write();
     }
     Outcome { result, now_ms: shared.now_ms() }

@@ -59,12 +59,9 @@ impl Shared {
             let Some(piece) = self.resolve(&claim, rest)? else { continue };
             let (here, behind) = split(rest, piece.sectors);
             let buffer = part(into, range, here);
-            let error = match self.read_piece(piece.target, here, buffer) {
-                Ok(()) => None,
-                Err(failed) => Some(failed),
-            };
+            let read = self.read_piece(piece.target, here, buffer);
             claim.withdraw();
-            if let Some((device, error)) = error {
+            if let Err((device, error)) = read {
                 self.recover_read(&claim, device, error, here, part(into, range, here))?;
             }
             rest = behind;
@@ -227,7 +224,7 @@ impl Shared {
             Target::Spare { index, start } => {
                 self.counters().pieces_to_spare.add(1);
                 let written = self.spare(index).and_then(|disk| disk.write(start, from, durable));
-                if !durable {
+                if written.is_ok() && !durable {
                     self.spares[index].note_write();
                 }
                 written.map_err(|error| (Device::Spare(index), Some(error)))

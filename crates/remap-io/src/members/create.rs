@@ -9,7 +9,7 @@ use remap_core::open::{FormatError, format};
 use remap_core::plan::{NewSet, PlanError};
 use remap_core::port::Port;
 use remap_core::units::SECTOR_BYTES;
-use remap_core::{BlockSize, DiskError, SectorRange};
+use remap_core::{BlockSize, DiskError, Sector, SectorRange};
 use rustix::rand::{GetRandomFlags, getrandom};
 use uuid::Uuid;
 
@@ -191,8 +191,7 @@ pub(super) fn check_spare(
 /// The first 8 MiB, all metadata and the last MiB.
 fn ranges_to_be_blank(spare: &dyn Disk, superblock: &Superblock, index: usize) -> Vec<SectorRange> {
     let sectors = spare.facts().sectors;
-    let mut ranges =
-        vec![SectorRange::new(Default::default(), HEAD_SECTORS.max(HEAD_BLANK_SECTORS).min(sectors))];
+    let mut ranges = vec![SectorRange::new(Sector(0), HEAD_SECTORS.max(HEAD_BLANK_SECTORS).min(sectors))];
     if let Some(layout) = superblock.members.get(index).and_then(|member| superblock.layout_of(member)) {
         for copy in 0..layout.copies() {
             let start = layout.page_address(copy, 0);
@@ -202,7 +201,7 @@ fn ranges_to_be_blank(spare: &dyn Disk, superblock: &Superblock, index: usize) -
     }
     let tail = sectors.saturating_sub(TAIL_BLANK_SECTORS);
     let block = u64::from(spare.facts().logical_block_bytes) / SECTOR_BYTES as u64;
-    let tail = remap_core::Sector(tail / block * block);
+    let tail = Sector(tail / block * block);
     ranges.push(SectorRange::new(tail, sectors - tail.0));
     ranges
 }
