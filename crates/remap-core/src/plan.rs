@@ -1,6 +1,6 @@
 //! Planning sets: the superblock of a new one, a member more, a member less. Decides, writes nothing.
 
-use crate::format::superblock::{MAX_SPARES, MainIdentity, Member, Superblock};
+use crate::format::superblock::{MAX_SPARES, MainIdentity, Member, Superblock, SuperblockError};
 use crate::layout::{HEAD_SECTORS, MAX_COPIES, MIN_COPIES, RECORDS_PER_PAGE, SpareLayout};
 use crate::map::MAX_SLOTS;
 use crate::units::{BlockSize, MAX_SECTORS};
@@ -60,6 +60,8 @@ pub enum PlanError {
     NoRoomForPages,
     /// No such member.
     NoMember,
+    /// Something, by name, that a superblock cannot hold: a text with control characters, say.
+    Field(&'static str),
 }
 
 impl fmt::Display for PlanError {
@@ -82,6 +84,7 @@ impl fmt::Display for PlanError {
                 "the metadata areas of the present spares have no room for another; move to a new set with larger ones",
             ),
             Self::NoMember => f.write_str("the set has no such spare"),
+            Self::Field(name) => write!(f, "the {name} cannot be recorded"),
         }
     }
 }
@@ -142,7 +145,7 @@ impl Superblock {
             let member = Member { uuid, sectors, first_page, slots: layout.slots(), page_capacity };
             members.try_push(member).map_err(|_| PlanError::SpareCount)?;
         }
-        Ok(Self {
+        Self {
             generation: 1,
             set: new.set,
             name: new.name,
@@ -155,7 +158,16 @@ impl Superblock {
             creator: new.creator,
             created_unix_s: new.created_unix_s,
             main: new.main.clone(),
-        })
+        }
+        .checked()
+    }
+
+    /// The superblock, if what is written of it can be read again.
+    fn checked(self) -> Result<Self, PlanError> {
+        match self.validate() {
+            Err(SuperblockError::Field(name)) => Err(PlanError::Field(name)),
+            _ => Ok(self),
+        }
     }
 
     /// The superblock with a spare more. Where the present spares' page areas have less room than its slots
@@ -167,6 +179,7 @@ impl Superblock {
         }
         let own = pages_bound(sectors.min(MAX_SECTORS), self.block_size);
         let room = self.members.iter().map(|member| member.page_capacity).min().unwrap_or(0);
+        let room = room.min((MAX_SLOTS / u64::from(RECORDS_PER_PAGE)) as u32);
         let wanted = u64::from(self.pages()) + own;
         let layout = layout(self.members.len(), sectors, self.block_size, self.copies, wanted)?;
         let (first_page, free) = self.widest_gap(room);
@@ -178,7 +191,7 @@ impl Superblock {
         let member = Member { uuid, sectors, first_page, slots, page_capacity };
         next.members.try_push(member).map_err(|_| PlanError::SpareCount)?;
         next.generation += 1;
-        Ok(next)
+        next.checked()
     }
 
     /// The longest run of map pages below `end` that belong to no member: where it starts and its length.

@@ -222,12 +222,31 @@ impl Superblock {
             },
         };
         superblock.validate()?;
+        // A field that only a later version knows would be lost when the superblock is written again.
+        let table_end = OFFSET_TABLE + superblock.members.len() * MEMBER_BYTES;
+        let member_ends = (OFFSET_TABLE..table_end).step_by(MEMBER_BYTES).map(|at| (at + 36, at + 40));
+        let unnamed = [(72, OFFSET_MAIN_SECTORS), (OFFSET_NAME + 64, OFFSET_TABLE), (table_end, PAGE_BYTES)];
+        if unnamed.into_iter().chain(member_ends).any(|(from, to)| !is_zero(bytes, from, to)) {
+            return Err(E::Field("padding"));
+        }
         Ok(superblock)
     }
 
     /// The invariants that every user of a superblock relies on.
-    fn validate(&self) -> Result<(), SuperblockError> {
+    pub(crate) fn validate(&self) -> Result<(), SuperblockError> {
         use SuperblockError as E;
+        for (name, text) in [
+            ("name", self.name.as_str()),
+            ("serial number", self.main.serial.as_str()),
+            ("WWN", self.main.wwn.as_str()),
+            ("partition UUID", self.main.partition_uuid.as_str()),
+            ("file system UUID", self.main.filesystem_uuid.as_str()),
+            ("path", self.main.path.as_str()),
+        ] {
+            if text.chars().any(char::is_control) {
+                return Err(E::Field(name));
+            }
+        }
         if self.main.sectors == 0 || self.main.sectors > MAX_SECTORS {
             return Err(E::Field("main device size"));
         }
@@ -343,15 +362,18 @@ fn uuid_at(bytes: &[u8], at: usize) -> Uuid {
     Uuid::from_bytes(array_at(bytes, at).unwrap_or_default())
 }
 
-/// A text padded with zeros; `None` unless it is UTF-8 without control characters.
+fn is_zero(bytes: &[u8], from: usize, to: usize) -> bool {
+    bytes.get(from..to).is_some_and(|field| field.iter().all(|&byte| byte == 0))
+}
+
+/// A text padded with zeros; `None` unless it is UTF-8.
 fn text_at<const N: usize>(bytes: &[u8], at: usize) -> Option<ArrayString<N>> {
     let field: [u8; N] = array_at(bytes, at)?;
     let length = field.iter().position(|&byte| byte == 0).unwrap_or(N);
-    let text = core::str::from_utf8(field.get(..length)?).ok()?;
-    if text.chars().any(char::is_control) {
+    if !is_zero(&field, length, N) {
         return None;
     }
-    ArrayString::from(text).ok()
+    ArrayString::from(core::str::from_utf8(field.get(..length)?).ok()?).ok()
 }
 
 fn members_at(bytes: &[u8]) -> Result<ArrayVec<Member, MAX_SPARES>, SuperblockError> {
