@@ -31,3 +31,6 @@ pub mod units;
 
 pub use error::DiskError;
 pub use units::{BlockIndex, BlockSize, Sector, SectorRange, SlotIndex};
+
+#[cfg(all(test, not(loom)))]
+mod tests;
