@@ -73,3 +73,6 @@ impl<'a> SlotAllocator<'a> {
         None
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -181,3 +181,6 @@ impl Counters {
         .add(1);
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -26,3 +26,6 @@ impl Gauges {
         change(&self.lost, count(before.map(|m| m.lost)), count(after.map(|m| m.lost)));
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -70,3 +70,6 @@ impl HeldRanges {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

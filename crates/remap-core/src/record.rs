@@ -118,3 +118,6 @@ pub const fn is_newer(a: u8, b: u8) -> bool {
     let ahead = a.wrapping_sub(b);
     ahead != 0 && ahead < 128
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -148,3 +148,6 @@ pub const fn mask_of(from: u32, count: u32) -> u16 {
     let ones = if count >= 16 { 0xffff } else { (1u32 << count) - 1 };
     (ones << from) as u16
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

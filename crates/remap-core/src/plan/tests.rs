@@ -153,7 +153,7 @@ fn members_come_and_go_and_page_ranges_stay_apart() {
     for n in 0..500u128 {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let count = superblock.members.len() as u64;
-        let next = if (random >> 40) % 2 == 0 {
+        let next = if (random >> 40).is_multiple_of(2) {
             superblock.plan_add(Uuid::from_u128(1000 + n), 12_000 + (random >> 33) % 60_000)
         } else {
             superblock.plan_remove(((random >> 33) % count) as usize)

@@ -89,3 +89,6 @@ impl Changes {
             .min()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;
