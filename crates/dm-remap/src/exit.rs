@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use anyhow::Error;
 
+mod refusals;
+
 /// Shown at the end of `--help`.
 pub const HELP: &str = "\
 Exit codes:
@@ -40,6 +42,23 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
+/// A command line that clap could not know to be wrong.
+#[derive(Debug)]
+struct Usage(String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// An error that says what is wrong with the command line.
+pub fn usage(text: impl Into<String>) -> Error {
+    Error::new(Usage(text.into()))
+}
+
 /// An error that says why nothing was tried.
 pub fn refusal(text: impl Into<String>) -> Error {
     Error::new(Refusal(text.into()))
@@ -54,8 +73,20 @@ pub fn of(result: anyhow::Result<Outcome>) -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             crate::text::complain(&format!("dm-remap: {error:#}"));
-            ExitCode::from(if error.is::<Refusal>() { 3 } else { 1 })
+            ExitCode::from(code_of(&error))
         }
+    }
+}
+
+fn code_of(error: &Error) -> u8 {
+    let is_refusal =
+        |cause: &(dyn std::error::Error + 'static)| cause.is::<Refusal>() || refusals::is_refusal(cause);
+    if error.is::<Usage>() {
+        2
+    } else if error.is::<Refusal>() || error.chain().any(is_refusal) {
+        3
+    } else {
+        1
     }
 }
 

@@ -6,7 +6,10 @@
 mod cli;
 mod commands;
 mod confirm;
+mod disks;
 mod exit;
+mod progress;
+mod reach;
 mod spare;
 mod state;
 mod text;

@@ -166,7 +166,7 @@ impl Play {
         self.plain_cache.flush()?;
         self.spare_cache.flush()?;
         Ok(Story::new(self.seed, bad_sectors, bad, cut, [self.plain.counts, self.remap.counts], only_copies)
-            .with_device(&status, moved))
+            .with_device(&status, &moved))
     }
 
     /// Cuts the power of both disks and of the spare, and starts again. Returns how many sectors of each side

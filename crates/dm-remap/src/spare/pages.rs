@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use remap_core::format::page::{Page, PageError};
 use remap_core::format::superblock::Superblock;
 use remap_core::layout::{PAGE_BYTES, PAGE_SECTORS, RECORDS_PER_PAGE, SpareLayout};
@@ -93,6 +93,29 @@ pub fn examine(spares: &[&SpareDisk], mut visit: impl FnMut(PageReport<'_>) -> R
         }
     }
     Ok(())
+}
+
+/// The newest valid copy of each page on a disk that has lost its superblocks, where `superblock` says they lie.
+pub fn newest_by(disk: &dyn Disk, superblock: &Superblock) -> Result<Vec<Option<Box<[u8; PAGE_BYTES]>>>> {
+    let member = superblock.members.get(superblock.member as usize);
+    let layout =
+        member.and_then(|member| superblock.layout_of(member)).context("a layout that was checked")?;
+    let mut pages = Vec::new();
+    let mut bytes = AlignedBuffer::zeroed(PAGE_BYTES);
+    for index in 0..superblock.pages() {
+        let mut newest: Option<(u64, Box<[u8; PAGE_BYTES]>)> = None;
+        for copy in 0..superblock.copies {
+            let read = disk.read(layout.page_address(copy, index), &mut bytes);
+            let Some(page) = bytes.first_chunk::<PAGE_BYTES>().filter(|_| read.is_ok()) else { continue };
+            if let Ok(generation) = parse(page, superblock, index)
+                && newest.as_ref().is_none_or(|(known, _)| *known < generation)
+            {
+                newest = Some((generation, Box::new(*page)));
+            }
+        }
+        pages.push(newest.map(|(_, page)| page));
+    }
+    Ok(pages)
 }
 
 /// The newest superblock of spares of one set.

@@ -14,9 +14,6 @@ pub const STATE_VARIABLE: &str = "DM_REMAP_STATE_DIR";
 /// Overrides the folder of sockets.
 pub const RUNTIME_VARIABLE: &str = "DM_REMAP_RUNTIME_DIR";
 
-/// The longest path of a Unix socket on Linux: `sun_path` less the closing zero.
-pub const MAX_SOCKET_PATH_BYTES: usize = 107;
-
 /// Where things are remembered, for this user.
 #[derive(Clone, Debug)]
 pub struct Folders {
@@ -81,6 +78,21 @@ impl Folders {
             }
             found => Ok(found),
         }
+    }
+
+    /// The names under which servers have made a control socket, whether or not they live.
+    pub fn served_names(&self) -> Result<Vec<String>> {
+        let entries = match fs::read_dir(&self.runtime) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.with_context(|| format!("cannot list {}", self.runtime.display()))?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let file = entry.with_context(|| format!("cannot list {}", self.runtime.display()))?.file_name();
+            names.extend(file.to_str().and_then(|file| file.strip_suffix(".control")).map(str::to_owned));
+        }
+        names.sort();
+        Ok(names)
     }
 
     /// Every record, by name; what is wrong with those that cannot be read comes second.

@@ -23,11 +23,6 @@ impl Table {
         self.rows.push(cells.into());
     }
 
-    /// Whether nothing stands below the headings.
-    pub fn is_empty(&self) -> bool {
-        self.rows.len() == 1
-    }
-
     /// The table as lines, two blanks between columns, no blanks at the ends.
     pub fn show(&self) -> String {
         let columns = self.right.len();

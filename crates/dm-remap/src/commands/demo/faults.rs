@@ -1,5 +1,6 @@
 //! Where the disk goes bad, and when: the fault script, and what is added to it while the load runs.
 
+use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -87,7 +88,7 @@ impl Faults {
         if self.bad.iter().any(|bad| bad.overlaps(range)) {
             return;
         }
-        lines.push_str(&format!("{verb} {} {}\n", range.start, range.sectors));
+        let _ = writeln!(lines, "{verb} {} {}", range.start, range.sectors);
         self.bad.push(range);
     }
 

@@ -221,13 +221,9 @@ impl Load {
         for file in &self.files {
             let mut damaged = false;
             for sector in file.extents.iter().flat_map(|extent| sectors(*extent)) {
-                match read_sector(target, sector) {
-                    Some(found) => damaged |= found != self.known[sector.0 as usize].issued,
-                    None => {
-                        damaged = true;
-                        self.counts.sectors_unreadable += 1;
-                    }
-                }
+                let found = read_sector(target, sector);
+                damaged |= found != Some(self.known[sector.0 as usize].issued);
+                self.counts.sectors_unreadable += u64::from(found.is_none());
             }
             self.counts.files_damaged += u64::from(damaged);
         }

@@ -88,7 +88,7 @@ impl Story {
         }
     }
 
-    pub fn with_device(mut self, status: &Status, extents: Vec<Extent>) -> Self {
+    pub fn with_device(mut self, status: &Status, extents: &[Extent]) -> Self {
         self.moved_sectors = status.moved_sectors;
         self.lost_sectors = status.lost_sectors;
         self.slots_used = status.slots_used;

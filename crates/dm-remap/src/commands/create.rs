@@ -1,0 +1,190 @@
+//! `create`: makes a set of a main disk and spares, and remembers it.
+
+use anyhow::{Context as _, Result};
+use remap_core::BlockSize;
+use remap_core::layout::DEFAULT_COPIES;
+use remap_io::disk::{Disk, DiskSpec, OpenOptions};
+use remap_io::members::{CreateOptions, Members, create, find_signature};
+use serde::Serialize;
+
+use crate::disks;
+use crate::exit::{Outcome, refusal};
+use crate::state::{Folders, Record, SetName};
+use crate::text::size;
+use crate::{confirm, reach};
+
+/// Makes a set of a failing main disk and the spares that lend it room.
+///
+/// The main disk is not written to: what is on it stays. Spares are formatted; one that holds anything is
+/// refused by name of what was found. DISK is the path of a block device or a file. To try things out,
+/// faulty:PATH,faults=SCRIPT is a disk with bad sectors by a script of lines such as `bad 100 2`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What the set is to be called.
+    #[arg(value_name = "NAME")]
+    name: SetName,
+    /// The failing disk. What is on it stays.
+    #[arg(long, value_name = "DISK", value_parser = disks::parse)]
+    main: DiskSpec,
+    /// A disk that lends room; several times for several. What is on it goes.
+    #[arg(long = "spare", value_name = "DISK", required = true, value_parser = disks::parse)]
+    spares: Vec<DiskSpec>,
+    /// The unit of remapping: 512, 1K, 2K, 4K or 8K, at least the logical block of every disk.
+    #[arg(long, value_name = "SIZE", default_value = "4K", value_parser = block_size)]
+    block_size: BlockSize,
+    /// Copies of each page of the map, on each spare: 2 to 5.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_COPIES, value_parser = clap::value_parser!(u32).range(2..=5))]
+    copies: u32,
+    /// What reading a lost sector gives.
+    #[arg(long, value_enum, default_value = "error")]
+    on_lost: OnLost,
+    /// Overwrite spares that are not blank, and take disks that another set is remembered to have.
+    #[arg(long)]
+    force: bool,
+    /// With --force: do not ask before something is overwritten.
+    #[arg(long)]
+    yes: bool,
+    /// Print what was made as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum OnLost {
+    /// A medium error: nothing is made up.
+    Error,
+    /// Zeros, for readers that cannot get past an error.
+    Zero,
+}
+
+#[derive(Debug, Serialize)]
+struct Made {
+    name: String,
+    set: String,
+    main: String,
+    main_sectors: u64,
+    spares: Vec<String>,
+    slots: u64,
+    block_bytes: usize,
+}
+
+fn block_size(text: &str) -> Result<BlockSize, String> {
+    let bytes = size::parse_bytes(text)?;
+    let sectors = u32::try_from(bytes / 512).ok().filter(|_| bytes.is_multiple_of(512));
+    sectors
+        .and_then(BlockSize::from_sectors)
+        .ok_or_else(|| format!("`{text}` is none of 512, 1K, 2K, 4K and 8K"))
+}
+
+pub fn run(args: &Args) -> Result<Outcome> {
+    let folders = Folders::of_user()?;
+    folders.make_state()?;
+    if folders.find(&args.name)?.is_some() || reach::running(args.name.as_str(), reach::PATIENCE)?.is_some() {
+        return Err(refusal(format!(
+            "there is a set called `{0}` already: choose another name, or have it forgotten (dm-remap forget {0})",
+            args.name
+        )));
+    }
+    let main = disks::absolute(&args.main)?;
+    let spares: Vec<DiskSpec> = args.spares.iter().map(disks::absolute).collect::<Result<_>>()?;
+    disks::refuse_twins(&main, &spares)?;
+    let read_only = OpenOptions::read_only();
+    let members = Members {
+        main: main.open(&read_only).context("the main disk")?,
+        spares: disks::open_all(&spares, &OpenOptions::default())?,
+    };
+    if !args.force {
+        refuse_known(&folders, &members)?;
+    }
+    refuse_spare_as_main(&*members.main)?;
+    if args.force {
+        ask_before_overwriting(&members, args.yes)?;
+    }
+    let options = CreateOptions {
+        name: args.name.to_string(),
+        block_size: args.block_size,
+        copies: args.copies,
+        lost_reads_zero: args.on_lost == OnLost::Zero,
+        force: args.force,
+    };
+    let superblock = create(&members, &options)?;
+    let spares = spares.iter().map(disks::as_text).collect::<Result<Vec<_>>>()?;
+    let record = Record::new(args.name.as_str(), superblock.set.to_string(), disks::as_text(&main)?, spares);
+    record.write(&folders.record(&args.name), false)?;
+    let made = Made {
+        name: record.name,
+        set: record.set,
+        main: record.main,
+        main_sectors: superblock.main.sectors,
+        spares: record.spares,
+        slots: superblock.members.iter().map(|member| u64::from(member.slots)).sum(),
+        block_bytes: superblock.block_size.bytes(),
+    };
+    if args.json {
+        crate::text::print_json(&made)?;
+    } else {
+        crate::text::say(&format!(
+            "made the set {} of {}: {}, with room for {} bad blocks of {}\nNext: dm-remap open {}",
+            made.name,
+            made.main,
+            size::show_sectors(made.main_sectors),
+            crate::text::grouped(made.slots),
+            size::show(made.block_bytes as u64),
+            made.name
+        ))?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Refuses disks that are remembered as another set's: which of the two would be right cannot be told later.
+fn refuse_known(folders: &Folders, members: &Members) -> Result<()> {
+    let (records, _) = folders.records()?;
+    for disk in members.spares.iter().chain([&members.main]) {
+        for record in &records {
+            if names_of(record).any(|path| disks::identity_at(&path) == Some(disk.identity())) {
+                return Err(refusal(format!(
+                    "{} belongs to the set {1} already: have that forgotten first (dm-remap forget {1}), or choose \
+                     another disk",
+                    shown(&**disk),
+                    record.name
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn names_of(record: &Record) -> impl Iterator<Item = std::path::PathBuf> {
+    let specs = record.spares.iter().chain([&record.main]);
+    specs.filter_map(|text| disks::parse(text).ok()).map(|spec| spec.path().to_owned())
+}
+
+/// A spare as a main disk is a slip: its metadata would be served as data.
+fn refuse_spare_as_main(main: &dyn Disk) -> Result<()> {
+    match find_signature(main) {
+        Ok(Some(found @ remap_io::members::Finding::Set { .. })) => Err(refusal(format!(
+            "{} is {found}: it cannot be a main disk; are main and spare exchanged?",
+            shown(main)
+        ))),
+        // Whatever else is there is what the set is made for, and so is a disk that cannot be read everywhere.
+        _ => Ok(()),
+    }
+}
+
+fn ask_before_overwriting(members: &Members, yes: bool) -> Result<()> {
+    for spare in &members.spares {
+        let found = find_signature(&**spare);
+        let holds = match found {
+            Ok(Some(found)) => format!("holds {found}"),
+            Ok(None) => continue,
+            Err((sector, error)) => format!("cannot be read at sector {sector} ({error})"),
+        };
+        let path = shown(&**spare);
+        confirm::demand(yes, &format!("{path} {holds}: everything on it will be overwritten."), "overwrite")?;
+    }
+    Ok(())
+}
+
+fn shown(disk: &dyn Disk) -> String {
+    disk.path().map_or_else(|| "a disk".into(), |path| path.display().to_string())
+}

@@ -1,0 +1,144 @@
+//! `open`: starts a server in the background for a set that is remembered.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use serde::Serialize;
+
+use crate::exit::{Outcome, refusal, usage};
+use crate::reach::{self, Reached};
+use crate::state::Folders;
+use crate::text::complain;
+
+use super::serve::How;
+
+/// A log that has become this long is started anew with the next server.
+const LOG_BYTES: u64 = 1 << 20;
+
+/// Opens sets: starts a server in the background for each, and prints where NBD clients find it.
+///
+/// Sets that are open already stay as they are.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The names of sets.
+    #[arg(value_name = "NAME", required_unless_present = "all")]
+    names: Vec<String>,
+    /// All sets that are remembered.
+    #[arg(long, conflicts_with = "names")]
+    all: bool,
+    #[command(flatten)]
+    how: How,
+    /// Print where they are served as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Opened {
+    name: String,
+    /// As NBD clients are given them.
+    uris: Vec<String>,
+    was_open: bool,
+}
+
+pub fn run(args: &Args) -> Result<Outcome> {
+    let folders = Folders::of_user()?;
+    let names = if args.all { all_names(&folders)? } else { args.names.clone() };
+    if names.len() > 1 && !args.how.nbd.is_empty() {
+        return Err(usage("--nbd is one server's address: open one set at a time with it"));
+    }
+    let mut opened = Vec::new();
+    let mut failed = Vec::new();
+    for name in &names {
+        match open(&folders, name, &args.how) {
+            Ok(one) => {
+                if !args.json {
+                    let was = if one.was_open { "was open" } else { "open" };
+                    crate::text::say(&format!("{name} {was}: {}", one.uris.join(" ")))?;
+                }
+                opened.push(one);
+            }
+            // One set that does not open must not keep the others closed.
+            Err(error) if names.len() > 1 => {
+                complain(&format!("dm-remap: {name}: {error:#}"));
+                failed.push(name.as_str());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if args.json {
+        crate::text::print_json(&opened)?;
+    }
+    if !failed.is_empty() {
+        bail!("not opened: {}", failed.join(", "));
+    }
+    Ok(Outcome::Done)
+}
+
+fn all_names(folders: &Folders) -> Result<Vec<String>> {
+    let (records, troubles) = folders.records()?;
+    for trouble in troubles {
+        complain(&format!("dm-remap: {trouble:#}"));
+    }
+    Ok(records.into_iter().map(|record| record.name).collect())
+}
+
+fn open(folders: &Folders, name: &str, how: &How) -> Result<Opened> {
+    if let Some(client) = reach::running(name, reach::PATIENCE)? {
+        let status = Reached::Running(client).status()?;
+        return Ok(Opened { name: name.to_owned(), uris: super::list::uris(&status), was_open: true });
+    }
+    reach::record(name)?;
+    folders.make_runtime()?;
+    let log_path = folders.log(name);
+    let (log, log_start) = open_log(&log_path)?;
+    let program = std::env::current_exe().context("cannot tell where dm-remap itself is")?;
+    let mut server = Command::new(program)
+        .args(["serve", name, "--background"])
+        .args(how.to_flags()?)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .context("cannot start a server")?;
+    let mut line = String::new();
+    let stdout = server.stdout.take().context("the server's output is a pipe")?;
+    BufReader::new(stdout).read_line(&mut line).context("the server cannot be heard")?;
+    if line.is_empty() {
+        let status = server.wait().context("the server cannot be waited for")?;
+        let why = what_it_said(&log_path, log_start)?;
+        return Err(match status.code() {
+            Some(3) => refusal(why),
+            Some(_) => anyhow::Error::msg(why),
+            None => anyhow::Error::msg(format!("the server was ended ({status}); {why}")),
+        });
+    }
+    let uris = line.split_ascii_whitespace().filter(|word| word.starts_with("nbd")).map(str::to_owned);
+    Ok(Opened { name: name.to_owned(), uris: uris.collect(), was_open: false })
+}
+
+/// The log to append to, and where that begins.
+fn open_log(path: &Path) -> Result<(File, u64)> {
+    let failed = || format!("cannot write {}", path.display());
+    let log = OpenOptions::new().append(true).create(true).open(path).with_context(failed)?;
+    let mut length = log.metadata().with_context(failed)?.len();
+    if length > LOG_BYTES {
+        log.set_len(0).with_context(failed)?;
+        length = 0;
+    }
+    Ok((log, length))
+}
+
+/// What a server that did not start has written to its log.
+fn what_it_said(path: &Path, start: u64) -> Result<String> {
+    let mut text = String::new();
+    let mut log = File::open(path)?;
+    log.seek(SeekFrom::Start(start))?;
+    log.read_to_string(&mut text)?;
+    let text = text.trim();
+    let text = text.strip_prefix("dm-remap: ").unwrap_or(text);
+    Ok(if text.is_empty() { "the server ended without a word".into() } else { text.to_owned() })
+}

@@ -1,0 +1,119 @@
+//! Disks as command lines and records name them: opening them, alone or as the members of a set.
+
+use std::ffi::OsStr;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use remap_io::disk::{Disk, DiskIdentity, DiskSpec, OpenOptions};
+use remap_io::members::Members;
+
+use crate::exit::refusal;
+use crate::spare::SpareDisk;
+use crate::state::Record;
+
+/// Reads a disk's name, for clap.
+pub fn parse(text: &str) -> Result<DiskSpec, String> {
+    DiskSpec::parse(OsStr::new(text)).map_err(|error| error.to_string())
+}
+
+/// The same name wherever it is used from.
+pub fn absolute(spec: &DiskSpec) -> Result<DiskSpec> {
+    let absolute = |path: &Path| -> Result<PathBuf> {
+        std::path::absolute(path).with_context(|| format!("{} is no path", path.display()))
+    };
+    Ok(match spec {
+        DiskSpec::Plain(path) => DiskSpec::Plain(absolute(path)?),
+        DiskSpec::Faulty { path, faults } => {
+            DiskSpec::Faulty { path: absolute(path)?, faults: absolute(faults)? }
+        }
+    })
+}
+
+/// A name as text for a record.
+pub fn as_text(spec: &DiskSpec) -> Result<String> {
+    let is_text = match spec {
+        DiskSpec::Plain(path) => path.to_str().is_some(),
+        DiskSpec::Faulty { path, faults } => path.to_str().is_some() && faults.to_str().is_some(),
+    };
+    if is_text {
+        Ok(spec.to_string())
+    } else {
+        anyhow::bail!("the path {spec} is not UTF-8 and cannot be remembered: link to it by another name")
+    }
+}
+
+/// Opens a disk to look at it, without locks, however it is used by others.
+pub fn peek(path: &Path) -> Result<Box<dyn Disk>> {
+    let options = OpenOptions { lock: false, ..OpenOptions::read_only() };
+    Ok(DiskSpec::Plain(path.to_owned()).open(&options)?)
+}
+
+/// Opens a disk as a spare off-line, and reads its superblocks.
+pub fn open_spare(spec: &DiskSpec, read_only: bool) -> Result<SpareDisk> {
+    let disk = spec.open(&OpenOptions { read_only, ..OpenOptions::default() })?;
+    Ok(SpareDisk::read(spec.to_string(), disk))
+}
+
+/// The disks of a set, by name.
+#[derive(Clone, Debug)]
+pub struct SetDisks {
+    pub main: DiskSpec,
+    pub spares: Vec<DiskSpec>,
+}
+
+impl SetDisks {
+    /// Those that a record names.
+    pub fn of_record(record: &Record) -> Result<Self> {
+        let parse = |text: &String| {
+            parse(text)
+                .map_err(anyhow::Error::msg)
+                .with_context(|| format!("the record of `{}`", record.name))
+        };
+        let spares = record.spares.iter().map(parse).collect::<Result<_>>()?;
+        Ok(Self { main: parse(&record.main)?, spares })
+    }
+
+    /// Opens them all, locked against others.
+    pub fn open(&self, read_only: bool) -> Result<Members> {
+        refuse_twins(&self.main, &self.spares)?;
+        let options = OpenOptions { read_only, ..OpenOptions::default() };
+        Ok(Members {
+            main: self.main.open(&options).context("the main disk")?,
+            spares: open_all(&self.spares, &options)?,
+        })
+    }
+}
+
+/// Opens spares, locked against others.
+pub fn open_all(specs: &[DiskSpec], options: &OpenOptions) -> Result<Vec<Box<dyn Disk>>> {
+    specs.iter().map(|spec| spec.open(options).context("a spare")).collect()
+}
+
+/// Refuses a disk that is named twice. It would be its own lock's victim, and be told as in use by this very
+/// process.
+pub fn refuse_twins(main: &DiskSpec, spares: &[DiskSpec]) -> Result<()> {
+    let mut seen = vec![main];
+    for spare in spares {
+        let identity = identity_at(spare.path());
+        if let Some(other) =
+            seen.iter().find(|other| identity.is_some() && identity_at(other.path()) == identity)
+        {
+            return Err(refusal(format!(
+                "{other} and {spare} are the same disk: a set needs a spare that is not its main disk, and each spare \
+                 once"
+            )));
+        }
+        seen.push(spare);
+    }
+    Ok(())
+}
+
+/// Which disk a path leads to, if it leads to one.
+pub fn identity_at(path: &Path) -> Option<DiskIdentity> {
+    let facts = std::fs::metadata(path).ok()?;
+    if facts.file_type().is_block_device() {
+        return Some(DiskIdentity::Block { device: facts.rdev() });
+    }
+    facts.is_file().then(|| DiskIdentity::File { device: facts.dev(), inode: facts.ino() })
+}
