@@ -42,6 +42,10 @@ pub(crate) struct Socket(OwnedFd);
 /// The most pieces that one send takes (`UIO_MAXIOV` in the kernel's `include/uapi/linux/uio.h`).
 const MAX_PIECES: usize = 1024;
 
+/// Room for replies in the kernel: with less than two large ones, server and client take turns instead of working
+/// at the same time.
+const SEND_BUFFER_BYTES: usize = 1 << 20;
+
 impl Socket {
     /// The connection that `descriptor` is, which must be in blocking mode.
     pub(crate) fn new(descriptor: OwnedFd) -> Self {
@@ -55,9 +59,13 @@ impl Socket {
         Ok((Self(one), Self(other)))
     }
 
-    /// What TCP needs to carry requests: no waiting for more to send, and a peer that is gone is noticed after a
-    /// minute or two. Other kinds of sockets are left alone.
+    /// What a connection needs to carry requests: room for several large replies, and for TCP no waiting for more
+    /// to send, and a peer that is gone noticed after a minute or two.
     pub(crate) fn tune(&self) {
+        // The system's limit is for users; a client that is served as one gets what that allows.
+        if sockopt::set_socket_send_buffer_size_force(&self.0, SEND_BUFFER_BYTES).is_err() {
+            let _ = sockopt::set_socket_send_buffer_size(&self.0, SEND_BUFFER_BYTES);
+        }
         let is_tcp = sockopt::socket_domain(&self.0)
             .is_ok_and(|domain| domain == AddressFamily::INET || domain == AddressFamily::INET6);
         if is_tcp {

@@ -1,0 +1,143 @@
+//! What the tests with real clients share: a served set, and running other programs against it.
+#![allow(dead_code, reason = "each test program uses its own part of this")]
+
+pub mod raw;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::Duration;
+
+use remap_io::device::RemapDevice;
+use remap_io::disk::faulty::FaultScript;
+use remap_io::disk::{FaultyDisk, MemoryDisk};
+use remap_io::members::{CreateOptions, DeviceOptions, Members, create};
+use remap_serve::{Address, Listener, NbdOptions, NbdServer};
+use tempfile::TempDir;
+
+/// Sectors of the main disk: 64 MiB.
+pub const SECTORS: u64 = 1 << 17;
+
+/// A set in memory whose main disk fails by script, and a directory for its sockets.
+pub struct Set {
+    pub directory: TempDir,
+    /// What lies on the main disk.
+    pub medium: Arc<MemoryDisk>,
+    /// The main disk, to add faults to.
+    pub main: Arc<FaultyDisk>,
+    pub device: Arc<RemapDevice>,
+}
+
+impl Set {
+    pub fn new() -> Self {
+        let medium = Arc::new(MemoryDisk::new(SECTORS));
+        let main = Arc::new(FaultyDisk::new(Box::new(Arc::clone(&medium)), FaultScript::default()));
+        let spare = MemoryDisk::new(1 << 16);
+        let members = Members { main: Box::new(Arc::clone(&main)), spares: vec![Box::new(spare)] };
+        create(&members, &CreateOptions { name: "shelf".into(), ..CreateOptions::default() })
+            .expect("a set can be made");
+        let device = RemapDevice::open(members, &DeviceOptions::default()).expect("the set can be opened");
+        Self { directory: TempDir::new().expect("a directory"), medium, main, device }
+    }
+
+    /// Replaces the faults of the main disk.
+    pub fn set_faults(&self, script: &str) {
+        self.main.set_faults(script.parse().expect("a script"));
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Serves the set at `unix:…/nbd.sock`.
+    pub fn serve(self) -> Served {
+        self.serve_with(|_| {})
+    }
+
+    /// The same, with options changed.
+    pub fn serve_with(self, change: impl FnOnce(&mut NbdOptions)) -> Served {
+        let socket = self.path("nbd.sock");
+        let listener = Listener::bind(&Address::Unix(socket.clone())).expect("the path is free");
+        let mut options = NbdOptions::new(&self.device);
+        change(&mut options);
+        let server = NbdServer::start(Arc::clone(&self.device), vec![listener], options);
+        Served { set: self, socket, server: server.expect("the server starts") }
+    }
+}
+
+/// A set that is served.
+pub struct Served {
+    pub server: NbdServer,
+    pub set: Set,
+    pub socket: PathBuf,
+}
+
+impl Served {
+    pub fn uri(&self) -> String {
+        format!("nbd+unix:///?socket={}", self.socket.display())
+    }
+
+    /// A client that speaks the protocol by hand, ready to send requests.
+    pub fn client(&self) -> raw::Client {
+        raw::Client::negotiate(raw::connect(&self.socket), false)
+    }
+
+    /// That a well-behaved client is served as if nothing had happened.
+    pub fn assert_alive(&self) {
+        let mut client = self.client();
+        client.send_write(1, 0, &[0xa5; 4096]);
+        assert_eq!(client.simple_reply(), (0, 1));
+        client.send_read(2, 0, 4096);
+        assert_eq!(client.simple_reply(), (0, 2));
+        assert_eq!(client.receive(4096), [0xa5; 4096]);
+        client.disconnect();
+    }
+
+    /// Waits until `connections` are left.
+    pub fn wait_for_connections(&self, connections: usize) {
+        for _ in 0..500 {
+            if self.server.connections() == connections {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("{} connections instead of {connections}", self.server.connections());
+    }
+}
+
+/// Runs a program of the Debian package `package` to its end, whether it succeeds or not.
+pub fn try_run(package: &str, program: &str, arguments: &[&str]) -> Output {
+    match Command::new(program).args(arguments).output() {
+        Ok(output) => output,
+        Err(error) => panic!("cannot run {program}, which the package {package} has: {error}"),
+    }
+}
+
+/// Runs a program that must succeed; what it printed.
+pub fn run(package: &str, program: &str, arguments: &[&str]) -> String {
+    let output = try_run(package, program, arguments);
+    let (printed, complaints) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{program} {arguments:?}: {}\n{printed}\n{complaints}", output.status);
+    printed.into_owned()
+}
+
+/// As text, since all arguments are.
+pub fn text(path: &Path) -> &str {
+    path.to_str().expect("paths of tests are text")
+}
+
+/// Bytes that look like data and are the same each time.
+pub fn noise(bytes: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(2).wrapping_add(1);
+    let mut out = Vec::with_capacity(bytes + 8);
+    while out.len() < bytes {
+        // Marsaglia's xorshift64.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        out.extend_from_slice(&state.to_le_bytes());
+    }
+    out.truncate(bytes);
+    out
+}
