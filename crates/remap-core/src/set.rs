@@ -99,6 +99,10 @@ pub struct Piece {
     pub sectors: u64,
 }
 
+/// The set is read-only: nothing of the request may be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadOnlySet;
+
 /// Memory for the readers' structures, all of it zeroed; sizes by [`SetMemory::sizes`].
 #[derive(Debug, Clone, Copy)]
 pub struct SetMemory<'a> {
@@ -228,7 +232,7 @@ impl<'a> Set<'a> {
     }
 
     pub(crate) fn change_state(&self, state: SetState) {
-        self.state.store(state as u8, Ordering::Release);
+        self.state.store(state as u8, Ordering::SeqCst);
     }
 
     pub(crate) fn mark_region(&self, sector: Sector) {
@@ -265,6 +269,18 @@ impl<'a> Set<'a> {
             return Piece { target: Target::Main, sectors: range.sectors };
         }
         self.resolve_mapped(range)
+    }
+
+    /// The same for a request that changes something: refused in a set that is read-only, whatever it was when
+    /// the request began. A set becomes read-only before the blocks are released whose records on disk are
+    /// uncertain; asked after the hold, as here, no write can slip through between the two.
+    #[inline]
+    pub fn resolve_write(&self, range: SectorRange) -> Result<Piece, ReadOnlySet> {
+        let piece = self.resolve(range);
+        if self.state.load(Ordering::SeqCst) == SetState::ReadOnly as u8 {
+            return Err(ReadOnlySet);
+        }
+        Ok(piece)
     }
 
     /// Something in `range` is held; what comes before it may go ahead.

@@ -25,6 +25,8 @@ pub struct Profile {
     pub slot_fault_every: u32,
     /// One in so many events kills the main device for a while.
     pub death_every: u32,
+    /// One in so many events kills a spare until the power goes.
+    pub spare_death_every: u32,
     /// One in so many events flips a metadata bit.
     pub flip_every: u32,
     /// Whether one copy of some pages cannot be written.
@@ -68,6 +70,7 @@ impl Profile {
             main_fault_every: *pick(rng, &[20, 60, 200]),
             slot_fault_every: sometimes(rng, 3, 400),
             death_every: sometimes(rng, 4, 1500),
+            spare_death_every: sometimes(rng, 5, 2500),
             flip_every: if flips { 150 } else { 0 },
             bad_page_copies: !flips && copies > 2 && rng.u8(..3) == 0,
             vague_errors: rng.u8(..3) == 0,

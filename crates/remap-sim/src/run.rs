@@ -197,7 +197,7 @@ fn boot(world: &mut World, first: bool) -> Checked<End> {
             world.step(&set)?;
         }
     }
-    if world.rng.u8(..8) == 0 && world.disks[0].dead.is_none() {
+    if world.rng.u8(..8) == 0 && world.disks.iter().all(|disk| disk.dead.is_none()) {
         return close(world, &set, &port, &mut recovery);
     }
     Ok(End::Cut)
@@ -219,7 +219,7 @@ fn close(world: &mut World, set: &Set<'_>, port: &Port<'_>, recovery: &mut Recov
     }
     world.profile.depth = depth;
     world.profile.order_every = orders;
-    if world.disks[0].dead.is_some() {
+    if world.disks.iter().any(|disk| disk.dead.is_some()) {
         return Ok(End::Cut);
     }
     let closed = drive(world, Some(set), port, pin!(recovery.close(port)))?;
@@ -304,6 +304,7 @@ fn check_tables(set: &Set<'_>) -> Checked {
 /// Opens the set once more and reads every sector by itself.
 fn read_everything(world: &mut World) -> Checked {
     world.profile.death_every = 0;
+    world.profile.spare_death_every = 0;
     let mut scratch = vec![0; 32 * 4096];
     let port = Port::new(&mut scratch, world.now_ms);
     let Some(superblock) = find(world, &port)? else { return Ok(()) };

@@ -48,6 +48,7 @@ impl Tally {
         self.unmapped += other.unmapped;
         self.repaired += other.repaired;
         self.failing += other.failing;
+        self.spare_deaths += other.spare_deaths;
         self.full += other.full;
         self.lives += other.lives;
     }

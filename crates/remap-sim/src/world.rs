@@ -30,6 +30,7 @@ pub struct Tally {
     pub unmapped: u64,
     pub repaired: u64,
     pub failing: u64,
+    pub spare_deaths: u64,
     pub full: u64,
     pub lives: u64,
 }
@@ -49,7 +50,6 @@ pub struct Waiting {
 pub struct Batch {
     pub jobs: Vec<Waiting>,
     pub data: Vec<Vec<u8>>,
-    pub draining: bool,
 }
 
 /// Everything but the engine.
@@ -184,7 +184,7 @@ impl World {
 
     /// Whether the main device or the set was in trouble since `began`.
     fn in_trouble(&self, set: &Set<'_>, began: u64) -> bool {
-        self.disks[0].dead.is_some()
+        self.disks.iter().any(|disk| disk.dead.is_some())
             || set.state() != remap_core::set::SetState::Active
             || self.trouble_until >= began
     }

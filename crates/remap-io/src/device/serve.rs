@@ -72,7 +72,25 @@ impl Shared {
     /// Announces `rest` and asks where it begins to live; `None` after having waited for recovery.
     pub fn resolve(&self, claim: &Claim<'_>, rest: SectorRange) -> Result<Option<Piece>, RequestError> {
         claim.announce(rest);
-        let piece = self.set().resolve(rest);
+        self.settle(claim, rest, self.set().resolve(rest))
+    }
+
+    /// The same for a request that changes something.
+    pub fn resolve_write(&self, claim: &Claim<'_>, rest: SectorRange) -> Result<Option<Piece>, RequestError> {
+        claim.announce(rest);
+        let Ok(piece) = self.set().resolve_write(rest) else {
+            claim.withdraw();
+            return Err(RequestError::ReadOnly);
+        };
+        self.settle(claim, rest, piece)
+    }
+
+    fn settle(
+        &self,
+        claim: &Claim<'_>,
+        rest: SectorRange,
+        piece: Piece,
+    ) -> Result<Option<Piece>, RequestError> {
         if piece.target != Target::Busy {
             return Ok(Some(piece));
         }
@@ -118,7 +136,7 @@ impl Shared {
 
     /// Whether lost sectors are served as zeros. What lies on a missing spare is not: it is
     /// somewhere.
-    fn reads_as_zero(&self) -> bool {
+    pub fn reads_as_zero(&self) -> bool {
         let set = self.set();
         set.lost_reads_zero() && set.spares().iter().all(|spare| spare.state() != SpareState::Missing)
     }
@@ -152,7 +170,7 @@ impl Shared {
     }
 
     /// Whether all of `range` is known to be lost: nothing is to be tried again.
-    fn is_lost(&self, range: SectorRange) -> bool {
+    pub fn is_lost(&self, range: SectorRange) -> bool {
         let piece = self.set().resolve(range);
         piece.target == Target::Lost && piece.sectors == range.sectors
     }
@@ -195,7 +213,7 @@ impl Shared {
     ) -> Result<(), RequestError> {
         let mut rest = range;
         while rest.sectors > 0 {
-            let Some(piece) = self.resolve(claim, rest)? else { continue };
+            let Some(piece) = self.resolve_write(claim, rest)? else { continue };
             let (here, behind) = split(rest, piece.sectors);
             let bytes = part_of(from, range, here);
             let failed = self.write_piece(piece.target, here, bytes, durable);
@@ -278,7 +296,7 @@ impl Shared {
         self.check_writable()?;
         self.counters().discards.add(1);
         while rest.sectors > 0 {
-            let Some(piece) = self.resolve(&claim, rest)? else { continue };
+            let Some(piece) = self.resolve_write(&claim, rest)? else { continue };
             let (here, behind) = split(rest, piece.sectors);
             let result = match piece.target {
                 Target::Main => self.main.discard(here),

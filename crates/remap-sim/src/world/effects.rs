@@ -38,7 +38,7 @@ impl World {
             });
         }
         let list = jobs.iter().map(|waiting| waiting.job).collect();
-        self.batch = Some(Batch { jobs, data, draining: false });
+        self.batch = Some(Batch { jobs, data });
         list
     }
 

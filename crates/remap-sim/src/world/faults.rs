@@ -25,6 +25,13 @@ impl World {
         if self.batch.is_none() && self.one_in(flip) {
             self.flip_metadata(set);
         }
+        let spare_death_every = self.profile.spare_death_every;
+        if self.one_in(spare_death_every) && self.disks[1..].iter().all(|spare| spare.dead.is_none()) {
+            let spare = self.rng.usize(1..self.disks.len());
+            let error = *pick(&mut self.rng, &[DiskError::Io, DiskError::Offline, DiskError::Transport]);
+            self.disks[spare].dead = Some(error);
+            self.tally.spare_deaths += 1;
+        }
         if self.disks[0].dead.is_none() && self.now > self.dead_until + 50 && self.one_in(death) {
             let error = *pick(&mut self.rng, &[DiskError::Io, DiskError::Offline, DiskError::Timeout]);
             self.disks[0].dead = Some(error);
@@ -40,7 +47,7 @@ impl World {
         if self.disks[0].dead.is_some() && self.now >= self.dead_until {
             self.disks[0].dead = None;
             self.trouble_until = self.now;
-            if self.profile.slot_fault_every == 0 {
+            if self.profile.slot_fault_every == 0 && self.profile.spare_death_every == 0 {
                 let mappings = set.gauges.mapped.value() + set.gauges.retired.value();
                 check!(
                     mappings <= self.mappings_at_death,

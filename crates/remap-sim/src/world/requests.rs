@@ -96,10 +96,13 @@ impl World {
         let request = &mut self.requests[index];
         let at = Sector(request.range.start.0 + request.done);
         let rest = SectorRange::new(at, request.range.sectors - request.done);
-        let found = set.resolve(rest);
+        let is_read = request.kind == Kind::Read;
+        let found = if is_read { Ok(set.resolve(rest)) } else { set.resolve_write(rest) };
+        let Ok(found) = found else {
+            return self.finish(set, index, Err(JobError::ReadOnly));
+        };
         check!(found.sectors >= 1 && found.sectors <= rest.sectors, "resolve({rest}) gave {found:?}");
         let piece = SectorRange::new(at, found.sectors);
-        let is_read = request.kind == Kind::Read;
         match found.target {
             Target::Main => request.phase = Phase::OnDisk { piece, device: Device::Main, start: at },
             Target::Spare { index, start } => {
