@@ -51,10 +51,6 @@ impl SimDisk {
         (self.data.len() / SECTOR_BYTES) as u64
     }
 
-    fn bytes(&self, start: u64, sectors: u64) -> std::ops::Range<usize> {
-        start as usize * SECTOR_BYTES..(start + sectors) as usize * SECTOR_BYTES
-    }
-
     /// Reads into `into`, which is whole sectors.
     pub fn read(&mut self, start: u64, into: &mut [u8]) -> Result<(), DiskError> {
         if let Some(error) = self.dead {
@@ -65,8 +61,7 @@ impl SimDisk {
         for (_, fault) in self.faults.range_mut(start..start + sectors) {
             match fault {
                 Fault::Dead | Fault::Unreadable => failed = true,
-                Fault::Unwritable => {}
-                Fault::Flaky(0) => {}
+                Fault::Unwritable | Fault::Flaky(0) => {}
                 Fault::Flaky(left) => {
                     *left -= 1;
                     failed = true;
@@ -78,7 +73,7 @@ impl SimDisk {
             into.fill(0xee);
             return Err(self.error);
         }
-        into.copy_from_slice(&self.data[self.bytes(start, sectors)]);
+        into.copy_from_slice(&self.data[bytes(start, sectors)]);
         Ok(())
     }
 
@@ -103,7 +98,7 @@ impl SimDisk {
     }
 
     fn store(&mut self, sector: u64, bytes: &SectorBytes) {
-        let at = self.bytes(sector, 1);
+        let at = bytes(sector, 1);
         let place = &mut self.data[at];
         let old: SectorBytes = (&*place).try_into().expect("a sector");
         self.unflushed.entry(sector).or_default().push(old);
@@ -133,7 +128,7 @@ impl SimDisk {
                 _ => rng.usize(..=versions.len()),
             };
             if let Some(version) = versions.get(choice) {
-                let at = self.bytes(sector, 1);
+                let at = bytes(sector, 1);
                 self.data[at].copy_from_slice(version);
             }
         }
@@ -141,7 +136,7 @@ impl SimDisk {
 
     /// Flips one bit of a sector, as rot does. Durable at once.
     pub fn flip_bit(&mut self, sector: u64, rng: &mut Rng) {
-        let at = self.bytes(sector, 1);
+        let at = bytes(sector, 1);
         let byte = rng.usize(at);
         self.data[byte] ^= 1 << rng.u8(..8);
     }
@@ -158,7 +153,12 @@ impl SimDisk {
 
     /// Fills the disk, durably. For preparing it.
     pub fn prepare(&mut self, start: u64, bytes: &[u8]) {
-        let at = self.bytes(start, (bytes.len() / SECTOR_BYTES) as u64);
+        let at = bytes(start, (bytes.len() / SECTOR_BYTES) as u64);
         self.data[at].copy_from_slice(bytes);
     }
+}
+
+/// Where sectors lie in the disk's memory.
+fn bytes(start: u64, sectors: u64) -> std::ops::Range<usize> {
+    start as usize * SECTOR_BYTES..(start + sectors) as usize * SECTOR_BYTES
 }

@@ -3,6 +3,7 @@
 use crate::profile::Profile;
 use crate::world::{Tally, World};
 use crate::{Checked, Violation, check};
+use arrayvec::ArrayString;
 use fastrand::Rng;
 use remap_core::format::superblock::{MainIdentity, Superblock};
 use remap_core::open::{self, OpenError, OpenOptions};
@@ -103,7 +104,7 @@ fn plan(world: &mut World) -> Checked<Superblock> {
     };
     let new = NewSet {
         set,
-        name: Default::default(),
+        name: ArrayString::default(),
         main,
         spares: &spares,
         block_size: world.profile.block_size,

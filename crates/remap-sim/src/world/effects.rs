@@ -162,12 +162,11 @@ impl World {
             let now = self.now;
             self.model.zeros_ended(waiting.job.range, now);
         }
-        let expected = matches!(
-            result,
-            Ok(())
-                | Err(JobError::NoRoom | JobError::HoldsLost | JobError::NotVerified)
-                | Err(JobError::Disk(DiskError::Medium | DiskError::Io))
-        );
+        let expected = match result {
+            Ok(()) | Err(JobError::NoRoom | JobError::HoldsLost | JobError::NotVerified) => true,
+            Err(JobError::Disk(error)) => matches!(error, DiskError::Medium | DiskError::Io),
+            Err(_) => false,
+        };
         check!(
             expected || self.in_trouble(set, waiting.since),
             "order {:?} failed with {result:?}",

@@ -243,7 +243,7 @@ impl World {
             (Kind::Write { .. }, Err(error)) => {
                 self.tally.writes_failed += 1;
                 self.model.write_ended(range, id, now, false);
-                let full = error == JobError::NoRoom && self.is_nearly_full(set);
+                let full = error == JobError::NoRoom && is_nearly_full(set);
                 check!(
                     full || self.in_trouble(set, began),
                     "writing {range} failed with \"{error}\", though there is room and the disks answer"
@@ -270,13 +270,13 @@ impl World {
             }
         }
     }
+}
 
-    /// Whether all slots are taken, but for those that failed in the batch at work.
-    fn is_nearly_full(&self, set: &Set<'_>) -> bool {
-        let total: u64 = set.spares().iter().map(|spare| u64::from(spare.slots)).sum();
-        let taken = set.gauges.mapped.value() + set.gauges.retired.value();
-        taken + 80 >= total
-    }
+/// Whether all slots are taken, but for those that failed in the batch at work.
+fn is_nearly_full(set: &Set<'_>) -> bool {
+    let total: u64 = set.spares().iter().map(|spare| u64::from(spare.slots)).sum();
+    let taken = set.gauges.mapped.value() + set.gauges.retired.value();
+    taken + 80 >= total
 }
 
 /// Which disk a device is.
