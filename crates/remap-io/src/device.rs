@@ -39,11 +39,15 @@ pub use scrub::{ScrubState, ScrubStatus};
 pub use status::{MappingRow, MetadataReport, SpareStatus, Status};
 
 pub(crate) use effects::{Bench, perform};
+pub(crate) use gate::Listener;
 pub(crate) use memory::OwnedSet;
+pub(crate) use queue::{Pending, Reply};
+pub(crate) use registry::thread_number;
+pub(crate) use serve::{jobs_of, split};
+pub(crate) use shared::{Shared, lock};
 
 use crate::members::{DeviceOptions, Members};
 use scrub::Scrubber;
-use shared::{Shared, lock};
 
 /// A set that is open. Every method takes `&self`, from any thread, any number at once.
 ///
@@ -70,6 +74,10 @@ impl RemapDevice {
     /// [`accept_other_main`](DeviceOptions::accept_other_main).
     pub fn open(members: Members, options: &DeviceOptions) -> Result<Arc<Self>, OpenError> {
         open::open(members, options).map(Arc::new)
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// The size in sectors.

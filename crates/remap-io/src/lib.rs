@@ -8,6 +8,7 @@ pub mod device;
 pub mod disk;
 pub mod lists;
 pub mod members;
+pub mod ring;
 
 #[cfg(test)]
 mod testbed;

@@ -14,6 +14,7 @@ use crate::disk::AlignedBuffer;
 use super::shared::Shared;
 
 /// What became of a job.
+#[derive(Debug)]
 pub struct Reply {
     /// How it went.
     pub result: Result<(), JobError>,

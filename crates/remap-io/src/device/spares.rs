@@ -32,6 +32,12 @@ impl SpareDisk {
         self.written.fetch_add(1, Ordering::Release);
     }
 
+    /// How many writes have been completed, if some of them await a flush.
+    pub fn unflushed(&self) -> Option<u64> {
+        let written = self.written();
+        (self.flushed.load(Ordering::Acquire) < written).then_some(written)
+    }
+
     /// How many writes have been completed, for [`note_flush`](Self::note_flush).
     pub fn written(&self) -> u64 {
         self.written.load(Ordering::Acquire)
@@ -45,10 +51,7 @@ impl SpareDisk {
     /// Makes all completed writes durable, if there are any. With `forgive`, those that cannot be made
     /// durable fail this flush and are then let go: the spare is gone, reads of them fail.
     pub fn flush(&self, forgive: bool) -> Result<(), DiskError> {
-        let written = self.written();
-        if self.flushed.load(Ordering::Acquire) >= written {
-            return Ok(());
-        }
+        let Some(written) = self.unflushed() else { return Ok(()) };
         let result = self.disk().ok_or(DiskError::Offline).and_then(Disk::flush);
         if result.is_ok() || forgive {
             self.note_flush(written);

@@ -360,3 +360,17 @@ fn a_flush_tells_once_that_an_offline_spare_has_taken_unflushed_writes_with_it()
     assert!(device.flush().is_err());
     device.flush().unwrap();
 }
+
+#[test]
+fn when_recovery_halts_by_a_defect_every_later_request_fails() {
+    let bed = Bed::plain(4096, 1);
+    let device = bed.open();
+    device.set_event_sink(Box::new(|_| panic!("a defect, for the sake of the test")));
+    bed.main.fail("bad 100 1");
+    assert_eq!(device.write(Sector(100), &[1; 512], false), Err(RequestError::Halted));
+    assert_eq!(device.read(Sector(0), &mut [0; 512]), Err(RequestError::Halted));
+    assert_eq!(device.read(Sector(100), &mut [0; 512]), Err(RequestError::Halted));
+    assert!(device.close().is_err());
+    drop(device);
+    bed.open().read(Sector(0), &mut [0; 512]).unwrap();
+}
