@@ -73,7 +73,7 @@ impl SimDisk {
             into.fill(0xee);
             return Err(self.error);
         }
-        into.copy_from_slice(&self.data[bytes(start, sectors)]);
+        into.copy_from_slice(&self.data[place_of(start, sectors)]);
         Ok(())
     }
 
@@ -98,7 +98,7 @@ impl SimDisk {
     }
 
     fn store(&mut self, sector: u64, bytes: &SectorBytes) {
-        let at = bytes(sector, 1);
+        let at = place_of(sector, 1);
         let place = &mut self.data[at];
         let old: SectorBytes = (&*place).try_into().expect("a sector");
         self.unflushed.entry(sector).or_default().push(old);
@@ -128,7 +128,7 @@ impl SimDisk {
                 _ => rng.usize(..=versions.len()),
             };
             if let Some(version) = versions.get(choice) {
-                let at = bytes(sector, 1);
+                let at = place_of(sector, 1);
                 self.data[at].copy_from_slice(version);
             }
         }
@@ -136,7 +136,7 @@ impl SimDisk {
 
     /// Flips one bit of a sector, as rot does. Durable at once.
     pub fn flip_bit(&mut self, sector: u64, rng: &mut Rng) {
-        let at = bytes(sector, 1);
+        let at = place_of(sector, 1);
         let byte = rng.usize(at);
         self.data[byte] ^= 1 << rng.u8(..8);
     }
@@ -153,12 +153,12 @@ impl SimDisk {
 
     /// Fills the disk, durably. For preparing it.
     pub fn prepare(&mut self, start: u64, bytes: &[u8]) {
-        let at = bytes(start, (bytes.len() / SECTOR_BYTES) as u64);
+        let at = place_of(start, (bytes.len() / SECTOR_BYTES) as u64);
         self.data[at].copy_from_slice(bytes);
     }
 }
 
 /// Where sectors lie in the disk's memory.
-fn bytes(start: u64, sectors: u64) -> std::ops::Range<usize> {
+fn place_of(start: u64, sectors: u64) -> std::ops::Range<usize> {
     start as usize * SECTOR_BYTES..(start + sectors) as usize * SECTOR_BYTES
 }
