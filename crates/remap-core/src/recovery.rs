@@ -139,7 +139,7 @@ impl<'s, 'm> Recovery<'s, 'm> {
             let _ = port.call(Effect::Finished { job: index, result }).await;
         }
         let jobs = jobs.get(..MAX_BATCH).unwrap_or(jobs);
-        for job in jobs {
+        for job in jobs.iter().filter(|job| job.range.fits(self.set.sectors())) {
             self.set.held.hold(self.whole_blocks(job.range));
         }
         let _ = port.call(Effect::Drain).await;
