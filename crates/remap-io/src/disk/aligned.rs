@@ -31,6 +31,18 @@ impl AlignedBuffer {
         buffer.copy_from_slice(from);
         buffer
     }
+
+    /// The longest that [`set_len`](Self::set_len) can make it, in bytes.
+    pub fn capacity(&self) -> usize {
+        self.memory.len() - PAGE_BYTES
+    }
+
+    /// Shows `bytes` bytes of the memory from now on, at most [`capacity`](Self::capacity). What was hidden
+    /// before holds what it last held.
+    pub fn set_len(&mut self, bytes: usize) {
+        assert!(bytes <= self.capacity());
+        self.len = bytes;
+    }
 }
 
 impl Deref for AlignedBuffer {

@@ -108,3 +108,6 @@ fn escaped_bytes(bytes: &[u8]) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

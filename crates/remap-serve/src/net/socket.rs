@@ -210,3 +210,6 @@ pub(crate) fn wait_for(polled: &mut [PollFd<'_>], deadline: Option<Instant>) -> 
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,3 +84,6 @@ impl Admission {
         room
     }
 }
+
+#[cfg(test)]
+mod tests;

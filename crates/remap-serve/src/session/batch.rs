@@ -85,3 +85,6 @@ impl Batch {
         self.data_bytes = 0;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,3 +20,14 @@ fn moving_a_buffer_keeps_its_address() {
     assert_eq!(moved.as_ptr(), address);
     assert_eq!(&moved[..], b"stays");
 }
+
+#[test]
+fn a_buffer_can_be_shortened_and_lengthened_again_within_its_memory() {
+    let mut buffer = AlignedBuffer::zeroed(8192);
+    buffer[8191] = 7;
+    buffer.set_len(512);
+    assert_eq!((buffer.len(), buffer.capacity()), (512, 8192));
+    buffer.set_len(8192);
+    assert_eq!(buffer[8191], 7);
+    assert!(is_aligned(&buffer, PAGE_BYTES));
+}

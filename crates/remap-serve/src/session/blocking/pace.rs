@@ -54,3 +54,6 @@ impl Pace {
         self.average_ns.store(average - average / 8 + ns.min(SLOW_NS) / 8, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;
