@@ -220,8 +220,13 @@ impl Loader<'_, '_> {
             }
             let Some(best) = self.window.get_mut(at as usize) else { return };
             let generation = parsed.header.generation;
-            if best.generation == Some(generation) {
+            // A copy that was repaired is of a later generation than the others, and says the same.
+            let says_the_same =
+                || (0..RECORDS_PER_PAGE).all(|at| self.set.table.record(slot(at)) == parsed.record(at));
+            if best.generation == Some(generation) || (best.generation.is_some() && says_the_same()) {
                 best.agreeing += 1;
+                best.generation = best.generation.max(Some(generation));
+                self.generation = self.generation.max(generation);
                 return;
             }
             if best.generation.is_some_and(|known| known > generation) {
