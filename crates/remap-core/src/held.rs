@@ -30,18 +30,20 @@ impl Default for HeldRanges {
 }
 
 impl HeldRanges {
-    /// Adds a range; `false` when there is no room for it.
-    pub(crate) fn hold(&self, range: SectorRange) -> bool {
+    /// Adds a range; `false` when there is no room for it. For the one writer, [`Recovery`](crate::recovery::Recovery).
+    pub fn hold(&self, range: SectorRange) -> bool {
         let count = self.count.load(Ordering::Relaxed) as usize;
         let (Some(start), Some(end)) = (self.starts.get(count), self.ends.get(count)) else { return false };
-        start.store(range.start.0, Ordering::Relaxed);
-        end.store(range.end().0, Ordering::Relaxed);
+        // A reader that still counts the ranges of before and meets this one must see all that was published
+        // under them: hence release here and acquire there.
+        start.store(range.start.0, Ordering::Release);
+        end.store(range.end().0, Ordering::Release);
         self.count.store(count as u32 + 1, Ordering::SeqCst);
         true
     }
 
-    /// Lets go of every range.
-    pub(crate) fn release_all(&self) {
+    /// Lets go of every range. For the one writer.
+    pub fn release_all(&self) {
         self.count.store(0, Ordering::SeqCst);
     }
 
@@ -56,7 +58,7 @@ impl HeldRanges {
     #[cold]
     fn touches_any(&self, count: usize, range: SectorRange) -> bool {
         self.starts.iter().zip(&self.ends).take(count).any(|(start, end)| {
-            range.start.0 < end.load(Ordering::Relaxed) && start.load(Ordering::Relaxed) < range.end().0
+            range.start.0 < end.load(Ordering::Acquire) && start.load(Ordering::Acquire) < range.end().0
         })
     }
 
@@ -64,8 +66,8 @@ impl HeldRanges {
     pub fn for_each(&self, mut visit: impl FnMut(SectorRange)) {
         let count = self.count.load(Ordering::SeqCst) as usize;
         for (start, end) in self.starts.iter().zip(&self.ends).take(count) {
-            let start = start.load(Ordering::Relaxed);
-            let end = end.load(Ordering::Relaxed);
+            let start = start.load(Ordering::Acquire);
+            let end = end.load(Ordering::Acquire);
             visit(SectorRange::new(crate::units::Sector(start), end.saturating_sub(start)));
         }
     }
