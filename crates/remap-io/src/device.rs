@@ -46,6 +46,7 @@ pub(crate) use registry::thread_number;
 pub(crate) use serve::{jobs_of, split};
 pub(crate) use shared::{Shared, lock};
 
+use crate::disk::Disk;
 use crate::members::{DeviceOptions, Members};
 use scrub::Scrubber;
 
@@ -92,7 +93,15 @@ impl RemapDevice {
 
     /// What the main device reads and writes as one, in bytes; at least the logical block.
     pub fn physical_bytes(&self) -> u32 {
-        self.shared.main.facts().physical_block_bytes.max(self.logical_bytes())
+        self.shared.physical_bytes()
+    }
+
+    /// Whether requests to the main device go past the page cache. A [`RingQueue`](crate::ring::RingQueue) is
+    /// then several times as fast as blocking requests from one thread; where they do not, blocking ones are
+    /// the faster.
+    pub fn is_direct(&self) -> bool {
+        let main = &self.shared.main;
+        main.descriptor().is_some() && main.facts().buffer_alignment > 1
     }
 
     /// Whether it was opened read-only. A device can also become so, see [`Status::state`].
@@ -214,7 +223,7 @@ impl RemapDevice {
         self.shared.events.listen(sink);
     }
 
-    /// Waits for requests under way, makes everything durable and marks the set as closed cleanly. Requests
+    /// Waits for requests under way (orders end early), makes everything durable and marks the set as closed cleanly. Requests
     /// that come later fail. A second call tells again how the first one went.
     pub fn close(&self) -> Result<(), CloseError> {
         let mut closing = lock(&self.closing);
@@ -230,7 +239,10 @@ impl Drop for RemapDevice {
         self.scrubber.stop();
         self.shared.shut();
         self.shared.queue.close();
-        if let Some(thread) = lock(&self.recovery).take() {
+        // An event's listener may have been the last to hold the device: no thread waits for itself.
+        if let Some(thread) = lock(&self.recovery).take()
+            && thread.thread().id() != std::thread::current().id()
+        {
             // A panic there has been told to everyone who waited.
             let _ = thread.join();
         }

@@ -171,9 +171,12 @@ pub(crate) fn check_main(
     superblock: &Superblock,
     options: &DeviceOptions,
 ) -> Result<(), OpenError> {
-    match main_difference(main.facts(), superblock) {
-        // A smaller one cannot hold the set, whoever accepts it.
-        Some(_) if options.accept_other_main && main.facts().sectors >= superblock.main.sectors => Ok(()),
+    let facts = main.facts();
+    // Neither a smaller one nor one that takes only larger requests can be the set's, whoever accepts it.
+    let is_possible = facts.sectors >= superblock.main.sectors
+        && facts.logical_block_bytes <= superblock.main.logical_bytes;
+    match main_difference(facts, superblock) {
+        Some(_) if options.accept_other_main && is_possible => Ok(()),
         Some(difference) => {
             Err(OpenError::OtherMain { path: path_of(main), name: superblock.name.to_string(), difference })
         }
@@ -188,6 +191,12 @@ fn main_difference(main: &DiskFacts, superblock: &Superblock) -> Option<String> 
         return Some(format!(
             "it has {} sectors, and the set was made for one of {}",
             main.sectors, known.sectors
+        ));
+    }
+    if main.logical_block_bytes > known.logical_bytes {
+        return Some(format!(
+            "it has logical blocks of {} bytes, and the set was made for one of {}",
+            main.logical_block_bytes, known.logical_bytes
         ));
     }
     let differs = |what: &str, now: &Option<String>, then: &str| match now {

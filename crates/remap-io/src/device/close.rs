@@ -1,5 +1,7 @@
 //! The end of a device: nothing new comes in, what is under way finishes, the set is marked as closed.
 
+use remap_core::set::SetState;
+
 use super::error::{CloseError, RequestError};
 use super::recoverer::drive;
 use super::shared::Shared;
@@ -15,6 +17,7 @@ impl Shared {
         });
         self.queue.close();
         match closed {
+            Ok(_) if self.set().state() == SetState::ReadOnly && !self.read_only => Err(CloseError::Metadata),
             Ok(result) => result.map_err(CloseError::Spare),
             Err(RequestError::Halted | _) => Err(CloseError::Halted),
         }

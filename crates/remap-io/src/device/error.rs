@@ -177,6 +177,9 @@ pub enum CloseError {
     /// A spare did not take its superblock or a flush.
     #[error("the set is not marked as closed: {0}")]
     Spare(#[from] FormatError),
+    /// The metadata could not be written to any spare, some time before.
+    #[error("the set is not marked as closed: its metadata can no longer be written")]
+    Metadata,
     /// Recovery had halted before.
     #[error("the set is not marked as closed: recovery had halted by a defect of this program")]
     Halted,

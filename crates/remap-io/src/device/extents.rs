@@ -7,6 +7,9 @@ use remap_core::{Sector, SectorRange};
 use super::serve::split;
 use super::shared::Shared;
 
+/// What the engine's region filter knows as one: 1 MiB.
+const REGION_SECTORS: u64 = 2048;
+
 /// The kind of place where sectors live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExtentKind {
@@ -57,6 +60,9 @@ impl Shared {
     /// Where `range` begins to live, whether or not it is held: what is told is a snapshot anyway.
     fn look(&self, range: SectorRange) -> Piece {
         let set = self.set();
+        // A region at a time: one without mappings is passed over in one step.
+        let room = REGION_SECTORS - range.start.0 % REGION_SECTORS;
+        let range = SectorRange::new(range.start, range.sectors.min(room));
         let piece = set.resolve(range);
         if piece.target != Target::Busy {
             return piece;

@@ -8,7 +8,7 @@ use remap_core::open::OpenOptions;
 use remap_core::units::SECTOR_BYTES;
 
 use crate::disk::Disk;
-use crate::members::{DeviceOptions, Members, assemble, check_main, path_of};
+use crate::members::{DeviceOptions, Members, assemble, check_main, path_of, text};
 
 use super::RemapDevice;
 use super::error::OpenError;
@@ -42,10 +42,8 @@ pub fn open(members: Members, options: &DeviceOptions) -> Result<RemapDevice, Op
             return Err(OpenError::ReadOnlyDisk { path: path_of(disk) });
         }
     }
-    if let Some(path) = main.path().and_then(|path| path.to_str())
-        && let Ok(path) = path.try_into()
-    {
-        assembly.superblock.main.path = path;
+    if let Some(path) = main.path().and_then(|path| text::<256>(path.to_str()?)) {
+        assembly.superblock.main.path = path.as_str().try_into().unwrap_or_default();
     }
     let superblock = assembly.superblock;
     let present: Vec<_> = assembly.spares.iter().map(Option::is_some).collect();

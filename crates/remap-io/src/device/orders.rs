@@ -98,6 +98,7 @@ impl Shared {
         let mut seen = 0;
         progress(0, total);
         for batch in jobs.chunks(MAX_BATCH) {
+            self.check_open()?;
             let mut again = Vec::new();
             let mut hopeless = None;
             for (range, result) in self.carry_out_batch(kind, batch)? {
@@ -169,6 +170,7 @@ impl Shared {
                 return Ok(());
             }
             for batch in parts.chunks(MAX_BATCH) {
+                self.check_open()?;
                 for (_, result) in self.carry_out_batch(JobKind::Evacuate, batch)? {
                     result?;
                 }

@@ -31,7 +31,7 @@ pub fn run(
     options: OpenOptions,
     opened: &SyncSender<Result<(), OpenError>>,
 ) {
-    let guard = HaltGuard(shared);
+    let guard = EndGuard(shared);
     let Ok(words) = usize::try_from(MemorySizes::of(&superblock).allocator_words) else {
         let _ = opened.send(Err(OpenError::Memory));
         return;
@@ -110,6 +110,8 @@ fn run_batch(shared: &Shared, port: &Port<'_>, recovery: &mut Recovery<'_, '_>, 
         data.push(bytes);
         done.push(Some(tell));
     }
+    // Dropped before `done`: the device is halted before anyone learns of it.
+    let _guard = HaltOnPanic(shared);
     port.run(recovery.batch(port, &jobs), |effect, port| {
         if let Effect::Finished { job, result } = effect {
             let data = std::mem::replace(&mut data[job], AlignedBuffer::zeroed(0));
@@ -137,10 +139,20 @@ fn sample_errors(shared: &Shared) {
     lock(&shared.trend).sample(shared.now_ms(), errors);
 }
 
-/// However this thread ends, nobody waits for it in vain.
-struct HaltGuard<'s>(&'s Arc<Shared>);
+struct HaltOnPanic<'s>(&'s Shared);
 
-impl Drop for HaltGuard<'_> {
+impl Drop for HaltOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.halt();
+        }
+    }
+}
+
+/// However this thread ends, nobody waits for it in vain.
+struct EndGuard<'s>(&'s Shared);
+
+impl Drop for EndGuard<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.halt();

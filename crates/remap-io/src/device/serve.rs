@@ -150,7 +150,7 @@ impl Shared {
         failed: SectorRange,
         into: &mut [u8],
     ) -> Result<(), RequestError> {
-        if self.is_lost(failed) {
+        if self.is_lost(failed) && !self.reads_as_zero() {
             return Err(RequestError::Disk(DiskError::Medium));
         }
         for range in jobs_of(failed) {

@@ -95,6 +95,11 @@ impl Shared {
         self.set.get()
     }
 
+    /// What the main device reads and writes as one, in bytes; at least the logical block.
+    pub fn physical_bytes(&self) -> u32 {
+        self.main.facts().physical_block_bytes.max(self.logical_sectors as u32 * 512)
+    }
+
     /// Milliseconds since the device was opened.
     pub fn now_ms(&self) -> u64 {
         self.started.elapsed().as_millis() as u64

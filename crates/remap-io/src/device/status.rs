@@ -4,9 +4,10 @@ use std::sync::atomic::Ordering;
 
 use remap_core::Sector;
 use remap_core::counters::{Counts, IoCounts};
+use remap_core::format::superblock::Superblock;
 use remap_core::health::{Condition, health};
 use remap_core::record::{Record, SlotState};
-use remap_core::set::{SetState, SpareState};
+use remap_core::set::{SetState, SpareState, SpareView};
 use remap_core::units::SlotIndex;
 use serde::Serialize;
 
@@ -184,7 +185,7 @@ impl Shared {
             read_only_on_request: self.read_only,
             sectors: self.sectors,
             logical_bytes: self.logical_sectors as u32 * 512,
-            physical_bytes: self.main.facts().physical_block_bytes,
+            physical_bytes: self.physical_bytes(),
             block_bytes: set.block_size().bytes() as u32,
             main: self.main.path().map(|path| path.display().to_string()),
             health: health(&condition),
@@ -206,21 +207,17 @@ impl Shared {
         }
     }
 
-    fn spare_statuses(&self, superblock: &remap_core::format::superblock::Superblock) -> Vec<SpareStatus> {
+    fn spare_statuses(&self, superblock: &Superblock) -> Vec<SpareStatus> {
         let set = self.set();
+        let is_only = self.spares.len() == 1;
         let views = set.spares().iter().zip(&superblock.members).zip(&self.spares);
         views
             .map(|((view, member), spare)| {
-                let slots = (view.first_slot..view.first_slot + view.slots).map(SlotIndex);
-                let mut used = 0;
-                let mut retired = 0;
-                for slot in slots {
-                    match set.table().record(slot).state() {
-                        SlotState::Used => used += 1,
-                        SlotState::Retired => retired += 1,
-                        SlotState::Free => {}
-                    }
-                }
+                let (used, retired) = if is_only {
+                    (set.gauges.mapped.value(), set.gauges.retired.value())
+                } else {
+                    self.count_slots(view)
+                };
                 SpareStatus {
                     uuid: member.uuid.to_string(),
                     path: spare.disk().and_then(|d| d.path()).map(|path| path.display().to_string()),
@@ -237,6 +234,17 @@ impl Shared {
                 }
             })
             .collect()
+    }
+
+    /// How many slots of a spare are used, and how many failed.
+    fn count_slots(&self, view: &SpareView) -> (u64, u64) {
+        let states = (view.first_slot..view.first_slot + view.slots)
+            .map(|slot| self.set().table().record(SlotIndex(slot)).state());
+        states.fold((0, 0), |(used, retired), state| match state {
+            SlotState::Used => (used + 1, retired),
+            SlotState::Retired => (used, retired + 1),
+            SlotState::Free => (used, retired),
+        })
     }
 
     pub fn mappings(&self, from_slot: u32, limit: usize) -> Vec<MappingRow> {
@@ -265,6 +273,7 @@ impl Shared {
         let pages = self.superblock().pages();
         let mut report = MetadataReport { pages: u64::from(pages), ..MetadataReport::default() };
         for page in 0..pages {
+            self.check_open()?;
             let seen = self.verify_page(page)?;
             report.good += seen.good;
             report.repaired += seen.repaired;

@@ -32,6 +32,16 @@ pub enum ChangeError {
     /// The figures make no set. Nothing has been written.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// Mappings of the set may be of parts that the new spare cannot write by themselves. Nothing has been
+    /// written.
+    #[error("{} has logical blocks of {logical_bytes} bytes, larger than those of all members: choose another spare, \
+             or make a new set", path.display())]
+    LargerBlocks {
+        /// The disk.
+        path: PathBuf,
+        /// Its logical block in bytes.
+        logical_bytes: u32,
+    },
     /// What lies on the spare cannot be carried to the others; it stays a member.
     #[error("{} still holds {blocks} blocks that cannot be carried to the other spares: {error}", path.display())]
     NotEmptied {
@@ -62,6 +72,11 @@ pub fn add_spare(members: &Members, new: Box<dyn Disk>, force: bool) -> Result<S
         return Err(CreateError::SameDisk { one, other }.into());
     }
     check_block(&*new, current.block_size)?;
+    let logical = |disk: &dyn Disk| disk.facts().logical_block_bytes;
+    let present = disks.iter().map(|disk| logical(*disk)).chain([current.main.logical_bytes]).max();
+    if Some(logical(&*new)) > present {
+        return Err(ChangeError::LargerBlocks { path: path_of(&*new), logical_bytes: logical(&*new) });
+    }
     let next = current.plan_add(random_uuid()?, new.facts().sectors)?;
     let index = next.members.len() - 1;
     check_spare(&*new, &next, index, force)?;

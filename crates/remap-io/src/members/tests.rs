@@ -240,6 +240,14 @@ fn a_spare_that_is_not_blank_or_a_member_already_is_not_added() {
 }
 
 #[test]
+fn a_spare_with_larger_blocks_than_all_members_is_not_added() {
+    let bed = Bed::plain(4096, 1);
+    let disk = TestDisk::new(MemoryDisk::new(32768).with_blocks(4096, 4096), &bed.fuse);
+    let error = add_spare(&bed.members(), boxed(&disk), false).unwrap_err();
+    assert!(matches!(error, ChangeError::LargerBlocks { logical_bytes: 4096, .. }), "{error}");
+}
+
+#[test]
 fn a_power_cut_at_any_write_of_an_addition_leaves_the_old_set_or_the_new_one() {
     let mut random = Random::new(12);
     let mut writes = 0;

@@ -339,7 +339,8 @@ impl RingQueue {
         let shared = device.shared();
         let Some(request) = self.request(index) else { return };
         shared.registry.withdraw(request.claim);
-        if request.at < request.again_until || request.kind == Kind::Read && shared.is_lost(request.doing) {
+        let is_lost = request.kind == Kind::Read && shared.is_lost(request.doing) && !shared.reads_as_zero();
+        if request.at < request.again_until || is_lost {
             return self.finish(index, Err(RequestError::Disk(error)));
         }
         let failed = Failed { device: request.device, error: Some(error), end: request.doing.end() };

@@ -15,6 +15,7 @@ use crate::disk::{
 };
 use crate::members::{CreateOptions, DeviceOptions, Members, create};
 
+mod speed;
 mod together;
 
 const SECTORS: u64 = 8192;

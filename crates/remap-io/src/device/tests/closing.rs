@@ -68,6 +68,26 @@ fn a_close_that_a_spare_refuses_says_so() {
 }
 
 #[test]
+fn a_close_after_the_metadata_could_not_be_written_says_that_there_is_no_mark() {
+    let bed = Bed::plain(4096, 1);
+    let device = bed.open();
+    bed.main.fail("bad 100 1");
+    let layout =
+        *scan(&*bed.spares[0]).newest.map(|s| s.layout_of(&s.members[0])).as_ref().unwrap().as_ref().unwrap();
+    bed.spares[0].fail(&format!(
+        "bad-write {} 8\nbad-write {} 8\nbad-write {} 8",
+        layout.page_address(0, 0),
+        layout.page_address(1, 0),
+        layout.page_address(2, 0)
+    ));
+    assert_eq!(device.write(Sector(100), &[0; 512], false), Err(RequestError::Metadata));
+    assert_eq!(device.write(Sector(0), &[0; 512], false), Err(RequestError::ReadOnly));
+    device.read(Sector(0), &mut [0; 512]).unwrap();
+    assert_eq!(device.status().state, "read-only");
+    assert_eq!(device.close(), Err(crate::device::CloseError::Metadata));
+}
+
+#[test]
 fn a_read_only_device_writes_nothing_at_all() {
     let bed = Bed::plain(4096, 1);
     let options = DeviceOptions { read_only: true, ..DeviceOptions::default() };
@@ -170,17 +190,16 @@ fn a_main_device_of_another_size_is_refused_and_a_larger_one_can_be_accepted() {
 }
 
 #[test]
-fn a_main_device_with_blocks_larger_than_the_sets_is_refused() {
+fn a_main_device_with_larger_blocks_than_the_sets_is_refused() {
     let options = CreateOptions {
         block_size: remap_core::BlockSize::from_sectors(1).unwrap(),
         ..CreateOptions::default()
     };
     let mut bed = Bed::new(4096, 1, &options);
     bed.main = TestDisk::new(MemoryDisk::new(4096).with_blocks(4096, 4096), &bed.fuse);
-    let expected = remap_core::open::OpenError::BlockTooSmall;
-    assert!(
-        matches!(refusal(&bed, &DeviceOptions::default()), OpenError::Engine(error) if error == expected)
-    );
+    assert!(matches!(refusal(&bed, &DeviceOptions::default()), OpenError::OtherMain { .. }));
+    let accepting = DeviceOptions { accept_other_main: true, ..DeviceOptions::default() };
+    assert!(matches!(refusal(&bed, &accepting), OpenError::OtherMain { .. }));
 }
 
 #[test]

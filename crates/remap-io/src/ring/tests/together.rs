@@ -1,5 +1,6 @@
 //! A queue and blocking threads on one device, while recovery holds and moves blocks under both.
 
+use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -87,7 +88,7 @@ fn a_queue_sees_no_half_moved_block() {
             if started.elapsed() > upset {
                 upset += Duration::from_millis(10);
                 let start = own.random.below(SECTORS / 8) * 8 + 4;
-                script.push_str(&format!("bad-write {start} 4\n"));
+                writeln!(script, "bad-write {start} 4").unwrap();
                 faulty.set_faults(script.parse().unwrap());
             }
             while queue.under_way() < 16 {
