@@ -2,7 +2,7 @@
 //!
 //! A bench of the second kind is one file in this folder and one line in `CONTESTS`.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the contests, of which there are none yet"))]
+mod nbd;
 mod rounds;
 
 use anyhow::{Result, bail};
@@ -19,7 +19,7 @@ pub struct Args {
 /// A bench that sets whole programs against each other: its name and how to run it.
 type Contest = (&'static str, fn() -> Result<()>);
 
-const CONTESTS: [Contest; 0] = [];
+const CONTESTS: [Contest; 1] = [("nbd", nbd::run)];
 
 /// The prefix of programs that are benches of their own.
 const PROGRAM: &str = "dm-remap-bench";
