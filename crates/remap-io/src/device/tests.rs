@@ -111,6 +111,45 @@ fn promise_3_neighbours_of_a_lost_sector_are_salvaged() {
 }
 
 #[test]
+fn promise_3_what_is_salvaged_is_what_a_write_under_way_leaves() {
+    let bed = Bed::plain(4096, 1);
+    let device = bed.open();
+    bed.main.fail("slow 97 1 ms=200 times=1\nbad-read 100 1");
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| device.write(Sector(97), &[9; 512], false));
+        while device.status().in_flight == 0 {
+            std::thread::yield_now();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert_eq!(device.read(Sector(100), &mut [0; 512]), Err(MEDIUM));
+        assert!(writer.is_finished(), "recovery waits for what is under way in the block");
+    });
+    assert_eq!(device.status().moved_sectors, 7);
+    let mut back = [0; 512];
+    device.read(Sector(97), &mut back).unwrap();
+    assert_eq!(back, [9; 512]);
+}
+
+#[test]
+fn promise_3_a_write_to_a_held_block_waits_and_goes_where_it_lives_then() {
+    let bed = Bed::plain(4096, 1);
+    let device = bed.open();
+    bed.main.fail("bad-read 100 1\nslow 103 1 ms=100");
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| device.read(Sector(100), &mut [0; 512]));
+        while bed.main.faulty.counts().reads < 12 {
+            std::thread::yield_now();
+        }
+        device.write(Sector(98), &[8; 512], false).unwrap();
+        assert_eq!(reader.join().unwrap(), Err(MEDIUM));
+    });
+    assert_eq!(device.status().io.waits, 1);
+    let mut back = [0; 512];
+    device.read(Sector(98), &mut back).unwrap();
+    assert_eq!(back, [8; 512]);
+}
+
+#[test]
 fn promise_4_a_flush_reaches_the_main_device_and_the_spare_of_a_moved_block() {
     let bed = Bed::plain(4096, 1);
     let device = bed.open();

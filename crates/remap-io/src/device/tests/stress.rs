@@ -174,7 +174,12 @@ fn eight_threads_lose_nothing_while_writes_fail_and_the_power_goes() {
 
 #[test]
 fn eight_threads_never_read_what_was_not_written_while_sectors_go_bad_and_the_power_goes() {
-    run(2, true, &["bad-write @", "bad @", "bad-read @ heal-on-write", "bad-read @ once"], &[]);
+    run(
+        2,
+        true,
+        &["bad-write @", "bad @", "bad-read @ heal-on-write", "bad-read @ once", "slow @ ms=3 times=30"],
+        &[],
+    );
 }
 
 #[test]
