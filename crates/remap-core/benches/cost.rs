@@ -1,6 +1,7 @@
 //! What a mapping costs the spare: bytes and flushes, for writes that fail alone and in a burst of a thousand.
 //! Counted, not timed: the figures are the same on every machine.
 #![allow(missing_docs, reason = "a program, not a library")]
+#![allow(clippy::cast_precision_loss, reason = "figures to be read")]
 
 #[path = "../tests/rig/mod.rs"]
 mod rig;

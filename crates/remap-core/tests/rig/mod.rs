@@ -1,5 +1,5 @@
 //! A set on disks in memory, and the smallest driver that serves it: one request at a time.
-#![allow(dead_code, reason = "each program that includes the rig uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each program that includes the rig uses a part of it")]
 
 pub mod disk;
 
