@@ -3,10 +3,12 @@
 use std::ffi::OsStr;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use remap_io::device::{OpenError, RemapDevice};
 use remap_io::disk::{Disk, DiskIdentity, DiskSpec, OpenOptions};
-use remap_io::members::Members;
+use remap_io::members::{DeviceOptions, Finding, Members, find_signature, scan};
 
 use crate::exit::refusal;
 use crate::spare::SpareDisk;
@@ -51,7 +53,8 @@ pub fn peek(path: &Path) -> Result<Box<dyn Disk>> {
 
 /// Opens a disk as a spare off-line, and reads its superblocks.
 pub fn open_spare(spec: &DiskSpec, read_only: bool) -> Result<SpareDisk> {
-    let disk = spec.open(&OpenOptions { read_only, ..OpenOptions::default() })?;
+    let disk = spec.open(&OpenOptions { read_only, ..OpenOptions::default() });
+    let disk = disk.with_context(|| format!("{spec} cannot be had; this is for spares of closed sets"))?;
     Ok(SpareDisk::read(spec.to_string(), disk))
 }
 
@@ -72,6 +75,30 @@ impl SetDisks {
         };
         let spares = record.spares.iter().map(parse).collect::<Result<_>>()?;
         Ok(Self { main: parse(&record.main)?, spares })
+    }
+
+    /// Opens the set that they are.
+    pub fn open_device(&self, options: &DeviceOptions) -> Result<Arc<RemapDevice>> {
+        RemapDevice::open(self.open(options.read_only)?, options).map_err(|error| {
+            let found = match &error {
+                OpenError::NotASpare { path, .. } => {
+                    what_is_at(path).map(|found| (path.display().to_string(), found))
+                }
+                _ => None,
+            };
+            match found {
+                Some((path, found)) => anyhow::Error::new(error).context(format!("{path} holds {found}")),
+                None => error.into(),
+            }
+        })
+    }
+
+    /// Where the set's main disk was last seen, if that is another path than the one it is opened by now.
+    pub fn main_last_seen(&self) -> Option<String> {
+        let spare = peek(self.spares.first()?.path()).ok()?;
+        let seen_at = scan(&*spare).newest?.main.path.to_string();
+        let is_other = identity_at(Path::new(&seen_at)) != identity_at(self.main.path());
+        (is_other && !seen_at.is_empty()).then_some(seen_at)
     }
 
     /// Opens them all, locked against others.
@@ -107,6 +134,11 @@ pub fn refuse_twins(main: &DiskSpec, spares: &[DiskSpec]) -> Result<()> {
         seen.push(spare);
     }
     Ok(())
+}
+
+/// What a disk holds that is no spare.
+fn what_is_at(path: &Path) -> Option<Finding> {
+    find_signature(&*peek(path).ok()?).ok()?
 }
 
 /// Which disk a path leads to, if it leads to one.

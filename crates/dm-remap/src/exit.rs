@@ -72,10 +72,24 @@ pub fn of(result: anyhow::Result<Outcome>) -> ExitCode {
         Ok(Outcome::Plugin(code)) => ExitCode::from(code),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            crate::text::complain(&format!("dm-remap: {error:#}"));
+            crate::text::complain(&format!("dm-remap: {}", chain(&error)));
             ExitCode::from(code_of(&error))
         }
     }
+}
+
+/// An error and its causes, each told once: many messages tell their cause by themselves.
+pub fn chain(error: &Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
 }
 
 fn code_of(error: &Error) -> u8 {
@@ -96,3 +110,6 @@ fn is_closed_pipe(error: &Error) -> bool {
         cause.downcast_ref::<crate::text::OutputError>().is_some_and(crate::text::OutputError::is_closed_pipe)
     })
 }
+
+#[cfg(test)]
+mod tests;

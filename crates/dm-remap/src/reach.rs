@@ -99,8 +99,7 @@ pub fn reach(name: &str, purpose: Purpose) -> Result<Reached> {
     let read_only = purpose == Purpose::Look;
     let options = DeviceOptions { read_only, ..DeviceOptions::default() };
     let device = SetDisks::of_record(&record)?
-        .open(read_only)
-        .and_then(|members| Ok(RemapDevice::open(members, &options)?))
+        .open_device(&options)
         .with_context(|| format!("the set {name} is closed, and cannot be opened to do this"))?;
     check_identity(&record, &device.superblock().set.to_string())?;
     Ok(Reached::Closed(device))

@@ -3,8 +3,9 @@
 use anyhow::{Context as _, Result};
 use remap_core::BlockSize;
 use remap_core::layout::DEFAULT_COPIES;
+use remap_core::plan::PlanError;
 use remap_io::disk::{Disk, DiskSpec, OpenOptions};
-use remap_io::members::{CreateOptions, Members, create, find_signature};
+use remap_io::members::{CreateError, CreateOptions, Members, create, find_signature};
 use serde::Serialize;
 
 use crate::disks;
@@ -107,7 +108,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         lost_reads_zero: args.on_lost == OnLost::Zero,
         force: args.force,
     };
-    let superblock = create(&members, &options)?;
+    let superblock = create(&members, &options).map_err(|error| explain(error, &spares))?;
     let spares = spares.iter().map(disks::as_text).collect::<Result<Vec<_>>>()?;
     let record = Record::new(args.name.as_str(), superblock.set.to_string(), disks::as_text(&main)?, spares);
     record.write(&folders.record(&args.name), false)?;
@@ -134,6 +135,24 @@ pub fn run(args: &Args) -> Result<Outcome> {
         ))?;
     }
     Ok(Outcome::Done)
+}
+
+/// What a person can do about an error.
+fn explain(error: CreateError, spares: &[DiskSpec]) -> anyhow::Error {
+    match error {
+        CreateError::NotBlank { path, found } => refusal(format!(
+            "{} is not blank: it holds {found}. Choose another disk, or pass --force to overwrite all of it",
+            path.display()
+        )),
+        CreateError::Plan(PlanError::SpareTooSmall { index, needed_sectors }) if index < spares.len() => {
+            refusal(format!(
+                "{} is too small for a spare: metadata and slots need at least {}",
+                spares[index],
+                size::show(needed_sectors.div_ceil(2048) << 20)
+            ))
+        }
+        error => error.into(),
+    }
 }
 
 /// Refuses disks that are remembered as another set's: which of the two would be right cannot be told later.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use remap_serve::control::Status;
 use serde::Serialize;
 
-use crate::exit::{Outcome, usage};
+use crate::exit::{self, Outcome, usage};
 use crate::reach::{self, Purpose};
 
 /// Tells the health of a set as monitoring plugins do (Nagios, Icinga).
@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
             (level, tell(args, &status, open))
         }
         Err(error) => {
-            let why = one_line(&format!("{error:#}"));
+            let why = one_line(&exit::chain(&error));
             if args.json {
                 crate::text::print_json(&report_unknown(&args.name, why))?;
                 return Ok(Level::Unknown.outcome());

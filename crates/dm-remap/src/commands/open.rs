@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
-use crate::exit::{Outcome, refusal, usage};
+use crate::exit::{self, Outcome, refusal, usage};
 use crate::reach::{self, Reached};
 use crate::state::Folders;
 use crate::text::complain;
@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
             }
             // One set that does not open must not keep the others closed.
             Err(error) if names.len() > 1 => {
-                complain(&format!("dm-remap: {name}: {error:#}"));
+                complain(&format!("dm-remap: {name}: {}", exit::chain(&error)));
                 failed.push(name.as_str());
             }
             Err(error) => return Err(error),

@@ -147,7 +147,7 @@ pub fn carry_out(
     let ranges = ranges.unwrap_or(&whole);
     if let Some(outside) = ranges.iter().find(|range| !range.fits(before.sectors)) {
         return Err(refusal(format!(
-            "{} lie behind the end of the set, whose last sector is {}: nothing was done",
+            "nothing was done: the set ends with sector {1}, before the end of {0}",
             range::show(*outside),
             before.sectors.saturating_sub(1)
         )));
@@ -157,8 +157,8 @@ pub fn carry_out(
         ranges.iter().find(|range| range.start.0 % logical != 0 || range.sectors % logical != 0)
     {
         return Err(refusal(format!(
-            "{} are not whole blocks of {} bytes, as the disks have them: start and length must be multiples of {logical} \
-             sectors",
+            "nothing was done: {} is not made of whole blocks of {} bytes, as the disks have them; start and length must \
+             be multiples of {logical} sectors",
             range::show(*askew),
             before.logical_bytes
         )));

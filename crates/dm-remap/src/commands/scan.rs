@@ -9,7 +9,7 @@ use remap_core::open::SuperblockScan;
 use remap_io::members::scan;
 
 use crate::disks;
-use crate::exit::Outcome;
+use crate::exit::{self, Outcome};
 use crate::spare::legacy::{self, Legacy};
 use report::Report;
 
@@ -44,7 +44,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     for path in paths {
         match look(&path) {
             Ok(disk) => seen.push(disk),
-            Err(error) => unreadable.push((path, format!("{error:#}"))),
+            Err(error) => unreadable.push((path, exit::chain(&error))),
         }
     }
     let report = Report::of(&seen, unreadable);

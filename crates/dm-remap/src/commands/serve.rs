@@ -144,8 +144,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let requires_tls = matches!(tls, TlsPolicy::Required(_));
     let (stop, stopped) = channel();
     let disks = disks(args)?;
-    let members = disks.open(args.how.read_only)?;
-    let device = RemapDevice::open(members, &args.how.device_options())?;
+    let seen_at = disks.main_last_seen();
+    let device = disks.open_device(&args.how.device_options())?;
     if args.spares.is_empty() {
         reach::check_identity(&reach::record(&args.target)?, &device.superblock().set.to_string())?;
     }
@@ -155,6 +155,12 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let events = log.clone();
     let block_size = device.superblock().block_size;
     device.set_event_sink(Box::new(move |event| events.event(event, block_size)));
+    if let Some(seen_at) = seen_at.filter(|_| is_nameless(&device)) {
+        log.say(&format!(
+            "the main disk was last seen as {seen_at}, and nothing but its size tells whether {} is the same",
+            disks.main
+        ));
+    }
     let served = serve(args, &device, inherited, tls, &stop, &log);
     let (nbd, control) = match served {
         Ok(served) => served,
@@ -214,7 +220,7 @@ fn disks(args: &Args) -> Result<SetDisks> {
         let main = disks::parse(&args.target).map_err(usage)?;
         return Ok(SetDisks { main, spares: args.spares.clone() });
     }
-    if args.target.contains(['/', ':']) {
+    if args.target.contains(['/', ':']) || std::path::Path::new(&args.target).is_file() {
         return Err(usage(format!(
             "`{}` is a disk, not the name of a set: give its spares with --spare, too",
             args.target
@@ -250,6 +256,12 @@ fn serve(
     };
     let control = ControlServer::start(control, Arc::clone(device), options)?;
     Ok((nbd, control))
+}
+
+/// Whether nothing is known by which the main disk could be told from others.
+fn is_nameless(device: &RemapDevice) -> bool {
+    let main = device.superblock().main;
+    main.serial.is_empty() && main.wwn.is_empty()
 }
 
 /// The set's name, or its UUID if it has none.

@@ -15,5 +15,8 @@ pub fn is_refusal(cause: &(dyn std::error::Error + 'static)) -> bool {
     if let Some(error) = cause.downcast_ref::<OpenError>() {
         return !matches!(error, OpenError::Thread(_) | OpenError::Halted);
     }
-    matches!(cause.downcast_ref::<disk::OpenError>(), Some(disk::OpenError::InUse { .. }))
+    if let Some(disk::SpecError::Open(error)) = cause.downcast_ref() {
+        return matches!(error, disk::OpenError::InUse { .. });
+    }
+    false
 }

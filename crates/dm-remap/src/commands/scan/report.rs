@@ -142,7 +142,9 @@ impl Report {
         }
         if !asked && !self.unreadable.is_empty() {
             let disks = count(self.unreadable.len() as u64, "disk");
-            writeln!(text, "{disks} could not be opened (root may look at all of them; --json tells why)")?;
+            let root =
+                if rustix::process::geteuid().is_root() { "" } else { "root may look at all of them; " };
+            writeln!(text, "{disks} could not be opened ({root}--json tells why)")?;
         }
         Ok(())
     }
