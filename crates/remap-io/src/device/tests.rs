@@ -8,7 +8,6 @@ use crate::members::CreateOptions;
 use crate::testbed::{Bed, sector_of, stamp_of};
 
 mod closing;
-mod large;
 mod orders;
 mod scrubbing;
 mod stress;

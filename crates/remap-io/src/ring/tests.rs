@@ -15,7 +15,6 @@ use crate::disk::{
 };
 use crate::members::{CreateOptions, DeviceOptions, Members, create};
 
-mod speed;
 mod together;
 
 const SECTORS: u64 = 8192;
