@@ -9,5 +9,5 @@ mod session;
 pub mod tls;
 
 pub use net::{Address, AddressError, ListenError, Listener, NetError};
-pub use server::{NbdOptions, NbdServer};
+pub use server::{Engine, NbdOptions, NbdServer};
 pub use session::SessionError;

@@ -2,6 +2,7 @@
 //! It owns who is let in and how many; what is said on a connection is the session's.
 
 mod accept;
+mod engine;
 mod sessions;
 
 use std::fmt;
@@ -44,6 +45,18 @@ pub enum SessionEvent {
     },
 }
 
+/// How the requests of a connection reach the device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// By whichever of the others is faster for the main device, as measured.
+    #[default]
+    Measured,
+    /// By blocking calls from the connection's thread and its workers. Works with every device.
+    Blocking,
+    /// Through one `io_uring` for each connection, where device and kernel allow; else by blocking calls.
+    Ring,
+}
+
 /// Who is told of clients. Called on the connections' threads.
 pub type SessionSink = Box<dyn Fn(&SessionEvent) + Send + Sync>;
 
@@ -65,7 +78,9 @@ pub struct NbdOptions {
     pub handshake_timeout: Duration,
     /// Bytes of requests and replies under way on one connection; a longer request is served alone.
     pub in_flight_bytes: usize,
-    /// Threads of one connection for requests that take long.
+    /// How the device is asked.
+    pub engine: Engine,
+    /// Threads of one connection for requests that take long, where it is asked by blocking calls.
     pub workers: usize,
     /// Told of clients that come and go.
     pub events: Option<SessionSink>,
@@ -84,6 +99,7 @@ impl NbdOptions {
             max_connections: 64,
             handshake_timeout: Duration::from_secs(10),
             in_flight_bytes: 16 << 20,
+            engine: Engine::Measured,
             workers: 8,
             events: None,
         }
@@ -136,6 +152,8 @@ pub(crate) struct Shared {
     pub(crate) exports: Exports,
     pub(crate) options: NbdOptions,
     pub(crate) sessions: Sessions,
+    /// Whether connections ask for an `io_uring`.
+    pub(crate) uses_ring: bool,
     stopping: AtomicBool,
     stop: StopSignal,
 }
@@ -201,11 +219,13 @@ impl NbdServer {
         }
         let exports = Exports::new(vec![export_of(&device, &options)])?;
         let addresses = listeners.iter().map(|listener| listener.address().clone()).collect();
+        let uses_ring = engine::uses_ring(options.engine, &device);
         let shared = Arc::new(Shared {
             device,
             exports,
             options,
             sessions: Sessions::default(),
+            uses_ring,
             stopping: AtomicBool::new(false),
             stop: StopSignal::new()?,
         });

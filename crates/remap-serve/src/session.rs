@@ -8,10 +8,15 @@ mod blocking;
 pub(crate) mod handle;
 mod negotiate;
 mod outbox;
+mod pace;
 mod perform;
 mod pool;
+mod ring;
+mod workers;
 
 use std::sync::Arc;
+
+use remap_io::ring::RingQueue;
 
 use crate::nbd::context::ContextSet;
 use crate::nbd::handshake::HandshakeError;
@@ -73,5 +78,10 @@ impl From<NetError> for SessionError {
 pub(crate) fn serve(shared: &Arc<Shared>, handle: &Handle) -> Result<(), SessionError> {
     let Some(agreed) = negotiate::negotiate(shared, handle)? else { return Ok(()) };
     handle.transmission_begins();
+    if shared.uses_ring
+        && let Ok(Some(queue)) = RingQueue::new(&shared.device, ring::DEPTH)
+    {
+        return ring::serve(shared, &agreed, queue);
+    }
     blocking::serve(shared, agreed)
 }

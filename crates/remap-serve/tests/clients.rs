@@ -37,50 +37,60 @@ fn the_export_is_named_like_the_set_and_is_the_default() {
 
 #[test]
 fn nbdcopy_brings_a_disk_in_and_out_unchanged_over_several_connections() {
-    let served = Set::new().serve();
-    let data = noise(BYTES, 1);
-    let (before, after) = (served.set.path("before"), served.set.path("after"));
-    std::fs::write(&before, &data).expect("room for the data");
-    run("libnbd-bin", "nbdcopy", &["--connections=4", "--flush", text(&before), &served.uri()]);
-    assert!(served.set.medium.image() == data, "the main disk holds what was copied");
-    run("libnbd-bin", "nbdcopy", &["--connections=4", &served.uri(), text(&after)]);
-    assert!(std::fs::read(&after).expect("the copy is there") == data);
+    for set in Set::of_each_kind() {
+        let served = set.serve();
+        let data = noise(BYTES, 1);
+        let (before, after) = (served.set.path("before"), served.set.path("after"));
+        std::fs::write(&before, &data).expect("room for the data");
+        run("libnbd-bin", "nbdcopy", &["--connections=4", "--flush", text(&before), &served.uri()]);
+        assert!(served.set.image() == data, "the main disk holds what was copied");
+        run("libnbd-bin", "nbdcopy", &["--connections=4", &served.uri(), text(&after)]);
+        assert!(std::fs::read(&after).expect("the copy is there") == data);
+    }
 }
 
 #[test]
 fn qemu_img_converts_and_compares() {
-    let served = Set::new().serve();
-    let image = served.set.path("image");
-    std::fs::write(&image, noise(BYTES, 2)).expect("room for the data");
-    run("qemu-utils", "qemu-img", &["convert", "-n", "-f", "raw", "-O", "raw", text(&image), &served.uri()]);
-    run("qemu-utils", "qemu-img", &["compare", "-f", "raw", "-F", "raw", text(&image), &served.uri()]);
+    for set in Set::of_each_kind() {
+        let served = set.serve();
+        let image = served.set.path("image");
+        std::fs::write(&image, noise(BYTES, 2)).expect("room for the data");
+        run(
+            "qemu-utils",
+            "qemu-img",
+            &["convert", "-n", "-f", "raw", "-O", "raw", text(&image), &served.uri()],
+        );
+        run("qemu-utils", "qemu-img", &["compare", "-f", "raw", "-F", "raw", text(&image), &served.uri()]);
+    }
 }
 
 #[test]
 fn qemu_io_writes_reads_zeroes_discards_and_flushes() {
-    let served = Set::new().serve();
-    let commands = [
-        "write -P 0x5a 0 1M",
-        "write -f -P 0xc3 1M 8k",
-        "read -P 0x5a 0 1M",
-        "read -P 0xc3 1M 8k",
-        "write -z 64k 128k",
-        "read -P 0 64k 128k",
-        "discard 512k 64k",
-        "aio_write -P 0x77 2M 3M",
-        "aio_flush",
-        "read -P 0x77 2M 3M",
-        "write -P 1 12345 1000",
-        "read -P 1 12345 1000",
-    ];
-    let uri = served.uri();
-    let mut arguments = vec!["-f", "raw"];
-    for command in commands {
-        arguments.extend(["-c", command]);
+    for set in Set::of_each_kind() {
+        let served = set.serve();
+        let commands = [
+            "write -P 0x5a 0 1M",
+            "write -f -P 0xc3 1M 8k",
+            "read -P 0x5a 0 1M",
+            "read -P 0xc3 1M 8k",
+            "write -z 64k 128k",
+            "read -P 0 64k 128k",
+            "discard 512k 64k",
+            "aio_write -P 0x77 2M 3M",
+            "aio_flush",
+            "read -P 0x77 2M 3M",
+            "write -P 1 12345 1000",
+            "read -P 1 12345 1000",
+        ];
+        let uri = served.uri();
+        let mut arguments = vec!["-f", "raw"];
+        for command in commands {
+            arguments.extend(["-c", command]);
+        }
+        arguments.push(&uri);
+        let printed = run("qemu-utils", "qemu-io", &arguments);
+        assert!(!printed.contains("failed") && !printed.contains("error"), "{printed}");
     }
-    arguments.push(&uri);
-    let printed = run("qemu-utils", "qemu-io", &arguments);
-    assert!(!printed.contains("failed") && !printed.contains("error"), "{printed}");
 }
 
 #[test]
@@ -121,5 +131,5 @@ fn a_read_only_export_refuses_every_change() {
     let mut client = served.client();
     client.send_write(1, 0, &[1; 512]);
     assert_eq!(client.simple_reply(), (1, 1));
-    assert!(served.set.medium.image().iter().all(|byte| *byte == 0));
+    assert!(served.set.image().iter().all(|byte| *byte == 0));
 }

@@ -28,14 +28,18 @@ fn verify(served: &Served, more: &[&str]) {
 
 #[test]
 fn random_writes_of_all_sizes_verify() {
-    let served = Set::new().serve();
-    verify(&served, &["--bsrange=512-256k", "--bs_unaligned=0", "--blockalign=512", "--fsync=64"]);
+    for set in Set::of_each_kind() {
+        let served = set.serve();
+        verify(&served, &["--bsrange=512-256k", "--bs_unaligned=0", "--blockalign=512", "--fsync=64"]);
+    }
 }
 
 #[test]
 fn four_clients_at_once_verify() {
-    let served = Set::new().serve();
-    verify(&served, &["--numjobs=4", "--size=16M", "--offset_increment=16M", "--thread"]);
+    for set in Set::of_each_kind() {
+        let served = set.serve();
+        verify(&served, &["--numjobs=4", "--size=16M", "--offset_increment=16M", "--thread"]);
+    }
 }
 
 #[test]

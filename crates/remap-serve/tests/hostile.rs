@@ -29,25 +29,29 @@ fn rubbish_instead_of_a_handshake_is_dropped() {
 
 #[test]
 fn rubbish_instead_of_a_request_is_dropped() {
-    let served = Set::new().serve();
-    let mut client = served.client();
-    client.send(&[0x55; 28]);
-    client.assert_dropped();
-    served.assert_alive();
+    for set in Set::of_each_kind() {
+        let served = set.serve();
+        let mut client = served.client();
+        client.send(&[0x55; 28]);
+        client.assert_dropped();
+        served.assert_alive();
+    }
 }
 
 #[test]
 fn a_client_that_vanishes_in_a_write_writes_nothing() {
-    let served = Set::new().serve();
-    for sent in [0, 1, 511, 512, 4096, 40_000, 65_535] {
-        let mut client = served.client();
-        client.send_request(Command::Write, 1, 0, 1 << 16);
-        client.send(&vec![0xff; sent]);
-        drop(client);
+    for set in Set::of_each_kind() {
+        let served = set.serve();
+        for sent in [0, 1, 511, 512, 4096, 40_000, 65_535] {
+            let mut client = served.client();
+            client.send_request(Command::Write, 1, 0, 1 << 16);
+            client.send(&vec![0xff; sent]);
+            drop(client);
+        }
+        served.wait_for_connections(0);
+        assert!(served.set.image().iter().all(|byte| *byte == 0), "a half-received write left a trace");
+        served.assert_alive();
     }
-    served.wait_for_connections(0);
-    assert!(served.set.medium.image().iter().all(|byte| *byte == 0), "a half-received write left a trace");
-    served.assert_alive();
 }
 
 #[test]
@@ -65,62 +69,68 @@ fn a_client_that_vanishes_with_requests_under_way_leaves_nothing_behind() {
 
 #[test]
 fn requests_past_the_end_and_of_no_length_get_errors() {
-    let served = Set::new().serve();
-    let mut client = served.client();
-    let cases = [
-        (Command::Read, END, 512, Errno::Invalid),
-        (Command::Read, END - 512, 1024, Errno::Invalid),
-        (Command::Read, u64::MAX - 511, 512, Errno::Invalid),
-        (Command::Read, 0, 0, Errno::Invalid),
-        (Command::Read, 1, 512, Errno::Invalid),
-        (Command::Read, 0, 48 << 20, Errno::Invalid),
-        (Command::Trim, END, 512, Errno::Invalid),
-        (Command::WriteZeroes, END - 512, u32::MAX - 511, Errno::NoSpace),
-        (Command::BlockStatus, 0, 512, Errno::Invalid),
-        (Command::Cache, 0, 512, Errno::Invalid),
-        (Command::Flush, 512, 0, Errno::Invalid),
-    ];
-    for (cookie, (command, offset, length, errno)) in (1..).zip(cases) {
-        client.send_request(command, cookie, offset, length);
-        assert_eq!(client.simple_reply(), (errno.code(), cookie), "{command:?} {offset}+{length}");
+    for set in Set::of_each_kind() {
+        let served = set.serve();
+        let mut client = served.client();
+        let cases = [
+            (Command::Read, END, 512, Errno::Invalid),
+            (Command::Read, END - 512, 1024, Errno::Invalid),
+            (Command::Read, u64::MAX - 511, 512, Errno::Invalid),
+            (Command::Read, 0, 0, Errno::Invalid),
+            (Command::Read, 1, 512, Errno::Invalid),
+            (Command::Read, 0, 48 << 20, Errno::Invalid),
+            (Command::Trim, END, 512, Errno::Invalid),
+            (Command::WriteZeroes, END - 512, u32::MAX - 511, Errno::NoSpace),
+            (Command::BlockStatus, 0, 512, Errno::Invalid),
+            (Command::Cache, 0, 512, Errno::Invalid),
+            (Command::Flush, 512, 0, Errno::Invalid),
+        ];
+        for (cookie, (command, offset, length, errno)) in (1..).zip(cases) {
+            client.send_request(command, cookie, offset, length);
+            assert_eq!(client.simple_reply(), (errno.code(), cookie), "{command:?} {offset}+{length}");
+        }
+        client.send_write(100, END - 512, &[1; 1024]);
+        assert_eq!(client.simple_reply(), (Errno::NoSpace.code(), 100));
+        // The connection is still in step behind a write that was refused.
+        client.send_write(101, 0, &[7; 512]);
+        assert_eq!(client.simple_reply(), (0, 101));
+        client.disconnect();
     }
-    client.send_write(100, END - 512, &[1; 1024]);
-    assert_eq!(client.simple_reply(), (Errno::NoSpace.code(), 100));
-    // The connection is still in step behind a write that was refused.
-    client.send_write(101, 0, &[7; 512]);
-    assert_eq!(client.simple_reply(), (0, 101));
-    client.disconnect();
 }
 
 #[test]
 fn a_write_of_a_huge_length_ends_the_connection_before_any_memory_is_taken() {
-    let served = Set::new().serve();
-    let mut client = served.client();
-    client.send_request(Command::Write, 1, 0, u32::MAX);
-    client.assert_dropped();
-    served.assert_alive();
+    for set in Set::of_each_kind() {
+        let served = set.serve();
+        let mut client = served.client();
+        client.send_request(Command::Write, 1, 0, u32::MAX);
+        client.assert_dropped();
+        served.assert_alive();
+    }
 }
 
 #[test]
 fn a_client_that_reads_no_replies_keeps_nobody_else_waiting_and_is_given_bounded_memory() {
-    let served = Set::new().serve();
-    let greedy = served.client();
-    let mut stream = greedy.stream.try_clone().expect("a second handle");
-    stream.set_nonblocking(true).expect("the socket can be set");
-    let mut sent = 0;
-    // Asks for 16 GiB in all, or as much as the server lets it.
-    for cookie in 0..4096 {
-        match stream.write(&raw::header(Command::Read, cookie, 0, 4 << 20)) {
-            Ok(28) => sent += 1,
-            _ => break,
+    for set in Set::of_each_kind() {
+        let served = set.serve();
+        let greedy = served.client();
+        let mut stream = greedy.stream.try_clone().expect("a second handle");
+        stream.set_nonblocking(true).expect("the socket can be set");
+        let mut sent = 0;
+        // Asks for 16 GiB in all, or as much as the server lets it.
+        for cookie in 0..4096 {
+            match stream.write(&raw::header(Command::Read, cookie, 0, 4 << 20)) {
+                Ok(28) => sent += 1,
+                _ => break,
+            }
         }
+        assert!(sent > 8, "the server took {sent} requests");
+        for _ in 0..5 {
+            served.assert_alive();
+        }
+        drop((greedy, stream));
+        served.wait_for_connections(0);
     }
-    assert!(sent > 8, "the server took {sent} requests");
-    for _ in 0..5 {
-        served.assert_alive();
-    }
-    drop((greedy, stream));
-    served.wait_for_connections(0);
 }
 
 #[test]
@@ -167,13 +177,15 @@ fn an_idle_client_in_the_transmission_phase_is_left_alone() {
 
 #[test]
 fn many_bad_requests_without_reading_replies_are_bounded() {
-    let served = Set::new().serve();
-    let mut client = served.client();
-    client.stream.set_write_timeout(Some(Duration::from_millis(500))).expect("a timeout can be set");
-    let bad = raw::header(Command::Cache, 1, 0, 512);
-    let many: Vec<u8> = bad.iter().copied().cycle().take(28 << 10).collect();
-    // Some 30 million replies if nothing held it back; it stalls long before.
-    let stalled = (0..1024).any(|_| client.stream.write_all(&many).is_err());
-    assert!(stalled, "replies pile up without bound");
-    served.assert_alive();
+    for set in Set::of_each_kind() {
+        let served = set.serve();
+        let mut client = served.client();
+        client.stream.set_write_timeout(Some(Duration::from_millis(500))).expect("a timeout can be set");
+        let bad = raw::header(Command::Cache, 1, 0, 512);
+        let many: Vec<u8> = bad.iter().copied().cycle().take(28 << 10).collect();
+        // Some 30 million replies if nothing held it back; it stalls long before.
+        let stalled = (0..1024).any(|_| client.stream.write_all(&many).is_err());
+        assert!(stalled, "replies pile up without bound");
+        served.assert_alive();
+    }
 }

@@ -152,7 +152,7 @@ fn data_goes_through_tls_unchanged_over_several_connections() {
     let before = stored(&secure, "before", &data);
     let uri = secure.uri("nbds", Some(files.path()));
     run("libnbd-bin", "nbdcopy", &["--connections=2", "--flush", text(&before), &uri]);
-    assert!(secure.set.medium.image() == data);
+    assert!(secure.set.image() == data);
     let after = secure.set.path("after");
     run("libnbd-bin", "nbdcopy", &["--connections=2", &uri, text(&after)]);
     assert!(std::fs::read(after).expect("the copy is there") == data);

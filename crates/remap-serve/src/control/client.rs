@@ -68,7 +68,11 @@ impl Client {
     ) -> Result<Response, ClientError> {
         let deadline = || Some(Instant::now() + self.patience);
         let failed = |source| ClientError::Connection { path: self.path.clone(), source };
-        self.socket.send_by(&line_of(request), deadline()).map_err(|error| failed(error.into()))?;
+        match self.socket.send_by(&line_of(request), deadline()) {
+            // A server that will not have us has said why before it left.
+            Ok(()) | Err(NetError::Gone) => {}
+            Err(error) => return Err(failed(error.into())),
+        }
         loop {
             let line = self.lines.next(&self.socket, deadline()).map_err(failed)?;
             let line = line.ok_or_else(|| failed(LineError::Cut))?;

@@ -59,6 +59,11 @@ impl Socket {
         Ok((Self(one), Self(other)))
     }
 
+    /// The descriptor, for something else to use.
+    pub(crate) fn into_descriptor(self) -> OwnedFd {
+        self.0
+    }
+
     /// What a connection needs to carry requests: room for several large replies, and for TCP no waiting for more
     /// to send, and a peer that is gone noticed after a minute or two.
     pub(crate) fn tune(&self) {

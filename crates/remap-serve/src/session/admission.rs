@@ -38,6 +38,11 @@ impl Weight {
         self.requests += other.requests;
         self.bytes += other.bytes;
     }
+
+    pub(super) fn take_off(&mut self, other: Self) {
+        self.requests -= other.requests;
+        self.bytes -= other.bytes;
+    }
 }
 
 impl Admission {

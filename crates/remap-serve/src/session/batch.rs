@@ -62,6 +62,12 @@ impl Batch {
         slices
     }
 
+    /// The headers, which are all there is where no reply has data, and what they free once they are sent.
+    pub(super) fn into_heads(self) -> (Vec<u8>, Weight) {
+        assert_eq!(self.data_bytes, 0, "these replies have data");
+        (self.heads, self.weight)
+    }
+
     /// What the replies free once they are sent.
     pub(super) fn weight(&self) -> Weight {
         self.weight

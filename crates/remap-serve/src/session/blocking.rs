@@ -3,10 +3,7 @@
 //!
 //! A request that the device answers within microseconds is done in less time than it takes to wake a worker, and
 //! its reply can go out together with others; one that takes longer must not keep those behind it waiting. Which
-//! kind they are is measured as they go, see [`pace`].
-
-mod pace;
-mod workers;
+//! kind they are is measured as they go, see [`pace`](super::pace).
 
 use std::sync::Arc;
 
@@ -15,6 +12,7 @@ use super::batch::Batch;
 use super::outbox::Outbox;
 use super::perform::{Performer, Task};
 use super::pool::{Buffer, Pool};
+use super::workers::Workers;
 use super::{Agreed, SessionError};
 use crate::nbd::request::{Request, RequestError};
 use crate::nbd::stream::{Intake, Item};
@@ -22,8 +20,6 @@ use crate::nbd::wire::command::{Command, REQUEST_HEADER_BYTES};
 use crate::nbd::wire::flags::CommandFlags;
 use crate::net::Socket;
 use crate::server::Shared;
-use pace::Pace;
-use workers::Workers;
 
 /// Bytes received at once, when no large write is due.
 const RECEIVE_BYTES: usize = 64 << 10;
@@ -36,11 +32,9 @@ const SEND_BYTES: usize = 256 << 10;
 pub(super) fn serve(shared: &Arc<Shared>, agreed: Agreed) -> Result<(), SessionError> {
     let admission = Arc::new(Admission::new(shared.options.in_flight_bytes));
     let outbox = Arc::new(Outbox::new(Arc::clone(&agreed.socket), Arc::clone(&admission)));
-    let performer =
-        Performer { device: Arc::clone(&shared.device), mode: agreed.mode, contexts: agreed.contexts };
-    let pace = Arc::new(Pace::new());
-    let workers =
-        Workers::new(shared.options.workers, performer.clone(), Arc::clone(&outbox), Arc::clone(&pace));
+    let performer = Performer::new(shared, &agreed);
+    let outlet: Arc<Outbox> = Arc::clone(&outbox);
+    let workers = Workers::new(shared.options.workers, performer.clone(), outlet);
     let mut receiver = Receiver {
         shared,
         intake: Intake::new(agreed.rules),
@@ -50,7 +44,6 @@ pub(super) fn serve(shared: &Arc<Shared>, agreed: Agreed) -> Result<(), SessionE
         outbox: Arc::clone(&outbox),
         replies: Batch::default(),
         workers,
-        pace,
         write: None,
         large_writes: false,
     };
@@ -82,7 +75,6 @@ struct Receiver<'s> {
     /// Replies not sent yet. Sent before this thread waits for anything.
     replies: Batch,
     workers: Workers,
-    pace: Arc<Pace>,
     write: Option<Write>,
     /// Whether the last write was large, and so the next one may be.
     large_writes: bool,
@@ -95,7 +87,9 @@ impl Receiver<'_> {
         let mut buffer = vec![0; RECEIVE_BYTES].into_boxed_slice();
         while !self.intake.is_over() {
             if !self.receive_into_write(socket)? {
-                let wanted = if self.large_writes { REQUEST_HEADER_BYTES } else { RECEIVE_BYTES };
+                // Of a large write only the header, so that the data behind it lands in its place.
+                let is_header_due = self.large_writes && self.intake.payload_due() == 0;
+                let wanted = if is_header_due { REQUEST_HEADER_BYTES } else { RECEIVE_BYTES };
                 match self.wait_for_bytes(socket, &mut buffer[..wanted])? {
                     0 if self.intake.is_between_requests() => return Ok(()),
                     0 => return Err(SessionError::Vanished),
@@ -143,7 +137,7 @@ impl Receiver<'_> {
                 Some(Item::Request(request)) => self.begin(request),
                 Some(Item::Refusal(refusal)) => {
                     self.admit(Weight::of(0));
-                    self.performer.refuse(&refusal, &mut self.replies);
+                    self.replies.push(Weight::of(0), |out| self.performer.refusal(&refusal, out), None);
                 }
                 Some(Item::Payload { data, left, .. }) => {
                     if let Some(write) = &mut self.write {
@@ -169,7 +163,7 @@ impl Receiver<'_> {
         if self.shared.is_stopping() {
             // A write's data is passed over, since no write is begun.
             self.admit(Weight::of(0));
-            self.performer.turn_away(request.cookie, &mut self.replies);
+            self.replies.push(Weight::of(0), |out| self.performer.too_late(request.cookie, out), None);
             return;
         }
         self.admit(Weight::of(bytes));
@@ -195,8 +189,8 @@ impl Receiver<'_> {
     fn dispatch(&mut self, task: Task) {
         let is_transfer = matches!(task.request.command, Command::Read | Command::Write)
             && !task.request.flags.contains(CommandFlags::FUA);
-        if is_transfer && self.pace.is_fast() {
-            self.pace.measure(|| self.performer.perform(task, &mut self.replies));
+        if is_transfer && self.performer.pace.is_fast() {
+            self.performer.perform(task, &mut self.replies);
             if self.replies.data_bytes() >= SEND_BYTES {
                 self.outbox.send(&mut self.replies);
             }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::admission::Admission;
 use super::batch::Batch;
+use super::workers::Outlet;
 use crate::net::{NetError, Socket};
 
 #[derive(Debug, Default)]
@@ -66,15 +67,20 @@ impl Outbox {
         *replies = own;
     }
 
-    /// Ends the connection: a request will never be answered.
-    pub(super) fn abandon(&self) {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).failed.get_or_insert(NetError::Gone);
-        self.admission.open();
-        self.socket.hang_up();
-    }
-
     /// How sending failed, if it did.
     pub(super) fn failure(&self) -> Option<NetError> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).failed
+    }
+}
+
+impl Outlet for Outbox {
+    fn deliver(&self, replies: &mut Batch) {
+        self.send(replies);
+    }
+
+    fn abandon(&self) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).failed.get_or_insert(NetError::Gone);
+        self.admission.open();
+        self.socket.hang_up();
     }
 }

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use remap_core::{Sector, SectorRange};
 use remap_io::device::{ExtentKind, RemapDevice, RequestError};
 
+use super::Agreed;
 use super::admission::Weight;
 use super::batch::Batch;
+use super::pace::Pace;
 use super::pool::Buffer;
 use crate::nbd::context::{Context, ContextSet, MAPPING_LOST, MAPPING_MAIN, MAPPING_MOVED};
 use crate::nbd::reply::{BlockStatusChunk, Part, ReplyMode};
@@ -16,6 +18,7 @@ use crate::nbd::wire::Cookie;
 use crate::nbd::wire::command::Command;
 use crate::nbd::wire::errno::Errno;
 use crate::nbd::wire::flags::CommandFlags;
+use crate::server::Shared;
 
 /// Extents in one answer: the specification lets a server tell less than was asked.
 const MAX_EXTENTS_TOLD: usize = 4096;
@@ -29,6 +32,8 @@ pub(super) struct Performer {
     pub(super) device: Arc<RemapDevice>,
     pub(super) mode: ReplyMode,
     pub(super) contexts: ContextSet,
+    /// How long reads and writes take.
+    pub(super) pace: Arc<Pace>,
 }
 
 /// A request with memory for its data: what is to be written, or room for what is read; empty for others.
@@ -46,6 +51,16 @@ impl Task {
 }
 
 impl Performer {
+    /// For the device of `shared`, as agreed with the client.
+    pub(super) fn new(shared: &Shared, agreed: &Agreed) -> Self {
+        Self {
+            device: Arc::clone(&shared.device),
+            mode: agreed.mode,
+            contexts: agreed.contexts,
+            pace: Arc::new(Pace::new()),
+        }
+    }
+
     /// Carries `task` out and adds the reply.
     pub(super) fn perform(&self, task: Task, replies: &mut Batch) {
         let weight = task.weight();
@@ -55,8 +70,9 @@ impl Performer {
         let sectors = range.sectors().expect("the minimum block is a sector at least");
         let buffer = data.as_deref_mut().unwrap_or(&mut []);
         let result = match command {
-            Command::Read => self.device.read(sectors.start, buffer),
-            Command::Write => self.device.write(sectors.start, buffer, durable),
+            Command::Read => self.pace.measure(|| self.device.read(sectors.start, buffer)),
+            Command::Write if durable => self.device.write(sectors.start, buffer, true),
+            Command::Write => self.pace.measure(|| self.device.write(sectors.start, buffer, false)),
             Command::Flush => self.device.flush(),
             Command::WriteZeroes => self.device.write_zeroes(sectors, durable),
             // Where nothing is kept there is nothing to make durable.
@@ -68,7 +84,7 @@ impl Performer {
             Command::Cache | Command::Disconnect => unreachable!("never offered, or never a task"),
         };
         match result {
-            Err(error) => self.fail(cookie, error, weight, replies),
+            Err(error) => replies.push(weight, |out| self.failure(cookie, error, out), None),
             Ok(()) if command == Command::Read => {
                 replies.push(weight, |out| self.mode.read(cookie, range, out), data);
             }
@@ -76,21 +92,19 @@ impl Performer {
         }
     }
 
-    /// Adds the answer to a request that was not even tried.
-    pub(super) fn refuse(&self, refusal: &Refusal, replies: &mut Batch) {
-        let Refusal { cookie, errno, reason, .. } = refusal;
-        replies.push(Weight::of(0), |out| self.mode.error(*cookie, *errno, reason.message(), out), None);
+    /// The answer to a request that is not even tried.
+    pub(super) fn refusal(&self, refusal: &Refusal, out: &mut Vec<u8>) {
+        self.mode.error(refusal.cookie, refusal.errno, refusal.reason.message(), out);
     }
 
-    /// Adds the answer to a request that comes when the server is stopping.
-    pub(super) fn turn_away(&self, cookie: Cookie, replies: &mut Batch) {
-        let message = "the server is stopping";
-        replies.push(Weight::of(0), |out| self.mode.error(cookie, Errno::Shutdown, message, out), None);
+    /// The answer to a request that comes when the server is stopping.
+    pub(super) fn too_late(&self, cookie: Cookie, out: &mut Vec<u8>) {
+        self.mode.error(cookie, Errno::Shutdown, "the server is stopping", out);
     }
 
-    fn fail(&self, cookie: Cookie, error: RequestError, weight: Weight, replies: &mut Batch) {
-        let message = error.to_string();
-        replies.push(weight, |out| self.mode.error(cookie, errno_of(error), &message, out), None);
+    /// The answer to a request that failed.
+    pub(super) fn failure(&self, cookie: Cookie, error: RequestError, out: &mut Vec<u8>) {
+        self.mode.error(cookie, errno_of(error), &error.to_string(), out);
     }
 
     fn block_status(&self, request: &Request, range: SectorRange, out: &mut Vec<u8>) {
@@ -132,7 +146,7 @@ impl Performer {
 }
 
 /// What the client is told of an error of the device.
-pub(super) fn errno_of(error: RequestError) -> Errno {
+fn errno_of(error: RequestError) -> Errno {
     match error {
         RequestError::Disk(error) => error.into(),
         RequestError::NoRoom => Errno::NoSpace,

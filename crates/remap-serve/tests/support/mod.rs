@@ -10,39 +10,77 @@ use std::time::Duration;
 
 use remap_io::device::RemapDevice;
 use remap_io::disk::faulty::FaultScript;
-use remap_io::disk::{FaultyDisk, MemoryDisk};
+use remap_io::disk::{FaultyDisk, FileDisk, MemoryDisk, OpenOptions};
 use remap_io::members::{CreateOptions, DeviceOptions, Members, create};
-use remap_serve::{Address, Listener, NbdOptions, NbdServer};
+use remap_io::ring::RingQueue;
+use remap_serve::{Address, Engine, Listener, NbdOptions, NbdServer};
 use tempfile::TempDir;
 
 /// Sectors of the main disk: 64 MiB.
 pub const SECTORS: u64 = 1 << 17;
 
-/// A set in memory whose main disk fails by script, and a directory for its sockets.
+/// A set, and a directory for its sockets.
 pub struct Set {
     pub directory: TempDir,
-    /// What lies on the main disk.
-    pub medium: Arc<MemoryDisk>,
-    /// The main disk, to add faults to.
-    pub main: Arc<FaultyDisk>,
     pub device: Arc<RemapDevice>,
+    main: Main,
+    engine: Engine,
+}
+
+/// Where the main disk is.
+enum Main {
+    /// In memory, behind faults by script.
+    Memory(Arc<MemoryDisk>, Arc<FaultyDisk>),
+    /// In a file, which an `io_uring` can use.
+    File(PathBuf),
 }
 
 impl Set {
+    /// A set in memory whose main disk fails by script. It is served by blocking calls.
     pub fn new() -> Self {
         let medium = Arc::new(MemoryDisk::new(SECTORS));
         let main = Arc::new(FaultyDisk::new(Box::new(Arc::clone(&medium)), FaultScript::default()));
         let spare = MemoryDisk::new(1 << 16);
-        let members = Members { main: Box::new(Arc::clone(&main)), spares: vec![Box::new(spare)] };
-        create(&members, &CreateOptions { name: "shelf".into(), ..CreateOptions::default() })
-            .expect("a set can be made");
-        let device = RemapDevice::open(members, &DeviceOptions::default()).expect("the set can be opened");
-        Self { directory: TempDir::new().expect("a directory"), medium, main, device }
+        let device = device(Members { main: Box::new(Arc::clone(&main)), spares: vec![Box::new(spare)] });
+        Self { directory: directory(), device, main: Main::Memory(medium, main), engine: Engine::Measured }
     }
 
-    /// Replaces the faults of the main disk.
+    /// A set of files, served through a ring.
+    pub fn on_files() -> Self {
+        let directory = directory();
+        let file = |name: &str, sectors: u64| {
+            let path = directory.path().join(name);
+            let file = std::fs::File::create(&path).expect("a file");
+            file.set_len(sectors * 512).expect("room for a file");
+            path
+        };
+        let (main, spare) = (file("main", SECTORS), file("spare", 1 << 16));
+        let open = |path: &Path| Box::new(FileDisk::open(path, &OpenOptions::default()).expect("a disk"));
+        let device = device(Members { main: open(&main), spares: vec![open(&spare)] });
+        let has_ring = RingQueue::new(&device, 8).expect("a queue").is_some();
+        assert!(has_ring, "the kernel has io_uring, and may be asked for it");
+        Self { directory, device, main: Main::File(main), engine: Engine::Ring }
+    }
+
+    /// One of each kind.
+    pub fn of_each_kind() -> [Self; 2] {
+        [Self::new(), Self::on_files()]
+    }
+
+    /// Replaces the faults of the main disk, which is in memory.
     pub fn set_faults(&self, script: &str) {
-        self.main.set_faults(script.parse().expect("a script"));
+        match &self.main {
+            Main::Memory(_, faulty) => faulty.set_faults(script.parse().expect("a script")),
+            Main::File(_) => panic!("a file has no faults by script"),
+        }
+    }
+
+    /// What lies on the main disk.
+    pub fn image(&self) -> Vec<u8> {
+        match &self.main {
+            Main::Memory(medium, _) => medium.image(),
+            Main::File(path) => std::fs::read(path).expect("the main disk's file"),
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -59,10 +97,21 @@ impl Set {
         let socket = self.path("nbd.sock");
         let listener = Listener::bind(&Address::Unix(socket.clone())).expect("the path is free");
         let mut options = NbdOptions::new(&self.device);
+        options.engine = self.engine;
         change(&mut options);
         let server = NbdServer::start(Arc::clone(&self.device), vec![listener], options);
         Served { set: self, socket, server: server.expect("the server starts") }
     }
+}
+
+fn directory() -> TempDir {
+    TempDir::new().expect("a directory")
+}
+
+fn device(members: Members) -> Arc<RemapDevice> {
+    let options = CreateOptions { name: "shelf".into(), ..CreateOptions::default() };
+    create(&members, &options).expect("a set can be made");
+    RemapDevice::open(members, &DeviceOptions::default()).expect("the set can be opened")
 }
 
 /// A set that is served.

@@ -2,14 +2,21 @@
 //! are started when there is work for them.
 
 use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use super::pace::Pace;
-use crate::nbd::wire::command::Command;
-use crate::session::batch::Batch;
-use crate::session::outbox::Outbox;
-use crate::session::perform::{Performer, Task};
+use super::batch::Batch;
+use super::perform::{Performer, Task};
+
+/// Where the replies of workers go.
+pub(super) trait Outlet: Send + Sync + Debug {
+    /// Takes replies to be sent; leaves `replies` empty.
+    fn deliver(&self, replies: &mut Batch);
+
+    /// A request will never be answered: the connection is to end.
+    fn abandon(&self);
+}
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -23,8 +30,7 @@ struct Office {
     waiting: Mutex<Waiting>,
     arrived: Condvar,
     performer: Performer,
-    outbox: Arc<Outbox>,
-    pace: Arc<Pace>,
+    outlet: Arc<dyn Outlet>,
 }
 
 /// See the module.
@@ -37,8 +43,8 @@ pub(super) struct Workers {
 
 impl Workers {
     /// At most `limit` threads, none yet.
-    pub(super) fn new(limit: usize, performer: Performer, outbox: Arc<Outbox>, pace: Arc<Pace>) -> Self {
-        let office = Office { waiting: Mutex::default(), arrived: Condvar::new(), performer, outbox, pace };
+    pub(super) fn new(limit: usize, performer: Performer, outlet: Arc<dyn Outlet>) -> Self {
+        let office = Office { waiting: Mutex::default(), arrived: Condvar::new(), performer, outlet };
         Self { office: Arc::new(office), threads: Vec::new(), limit }
     }
 
@@ -78,15 +84,11 @@ impl Office {
     }
 
     fn work(&self) {
-        let alarm = Alarm(&self.outbox);
+        let alarm = Alarm(&*self.outlet);
         let mut replies = Batch::default();
         while let Some(task) = self.next() {
-            if matches!(task.request.command, Command::Read | Command::Write) {
-                self.pace.measure(|| self.performer.perform(task, &mut replies));
-            } else {
-                self.performer.perform(task, &mut replies);
-            }
-            self.outbox.send(&mut replies);
+            self.performer.perform(task, &mut replies);
+            self.outlet.deliver(&mut replies);
         }
         std::mem::forget(alarm);
     }
@@ -109,7 +111,7 @@ impl Office {
 }
 
 /// Ends the connection when a worker panics: its request would never be answered.
-struct Alarm<'o>(&'o Outbox);
+struct Alarm<'o>(&'o dyn Outlet);
 
 impl Drop for Alarm<'_> {
     fn drop(&mut self) {
