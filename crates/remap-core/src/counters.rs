@@ -91,6 +91,10 @@ counters! {
         pieces_to_spare,
         /// Pieces that were lost.
         pieces_lost,
+        /// Pieces that the region filter let pass: no lookup was needed.
+        filter_passes,
+        /// Pieces for which the map table was asked.
+        table_lookups,
         /// Requests that waited for recovery.
         waits,
     }

@@ -271,7 +271,13 @@ impl<'a> Set<'a> {
         self.resolve_mapped(range)
     }
 
-    /// The same for a request that changes something: refused in a set that is read-only, whatever it was when
+    /// Whether the region filter alone tells that nothing of `range` is mapped. For counting.
+    #[inline]
+    pub fn passes_filter(&self, range: SectorRange) -> bool {
+        !self.filter.may_map(range)
+    }
+
+    /// The same as [`resolve`](Self::resolve) for a request that changes something: refused in a set that is read-only, whatever it was when
     /// the request began. A set becomes read-only before the blocks are released whose records on disk are
     /// uncertain; asked after the hold, as here, no write can slip through between the two.
     #[inline]

@@ -91,14 +91,27 @@ impl Shared {
         rest: SectorRange,
         piece: Piece,
     ) -> Result<Option<Piece>, RequestError> {
+        self.count_piece(piece, rest.start);
         if piece.target != Target::Busy {
             return Ok(Some(piece));
         }
         claim.withdraw();
-        self.counters().waits.add(1);
         let first = SectorRange::new(rest.start, 1);
         self.gate.wait_while(|| self.is_held(first));
         if self.is_halted() { Err(RequestError::Halted) } else { Ok(None) }
+    }
+
+    /// Counts what a request was told by the engine.
+    pub fn count_piece(&self, piece: Piece, start: Sector) {
+        let counters = self.counters();
+        match piece.target {
+            Target::Busy => return counters.waits.add(1),
+            Target::Main => counters.pieces_to_main.add(1),
+            Target::Spare { .. } => counters.pieces_to_spare.add(1),
+            Target::Lost => counters.pieces_lost.add(1),
+        }
+        let passes = self.set().passes_filter(SectorRange::new(start, piece.sectors));
+        if passes { &counters.filter_passes } else { &counters.table_lookups }.add(1);
     }
 
     fn read_piece(
@@ -108,18 +121,12 @@ impl Shared {
         into: &mut [u8],
     ) -> Result<(), (Device, DiskError)> {
         match target {
-            Target::Main => {
-                self.counters().pieces_to_main.add(1);
-                self.main.read(here.start, into).map_err(|error| (Device::Main, error))
-            }
-            Target::Spare { index, start } => {
-                self.counters().pieces_to_spare.add(1);
-                self.spare(index)
-                    .and_then(|disk| disk.read(start, into))
-                    .map_err(|error| (Device::Spare(index), error))
-            }
+            Target::Main => self.main.read(here.start, into).map_err(|error| (Device::Main, error)),
+            Target::Spare { index, start } => self
+                .spare(index)
+                .and_then(|disk| disk.read(start, into))
+                .map_err(|error| (Device::Spare(index), error)),
             Target::Lost | Target::Busy => {
-                self.counters().pieces_lost.add(1);
                 if self.reads_as_zero() {
                     into.fill(0);
                     Ok(())
@@ -236,21 +243,16 @@ impl Shared {
     ) -> Result<(), (Device, Option<DiskError>)> {
         match target {
             Target::Main => {
-                self.counters().pieces_to_main.add(1);
                 self.main.write(here.start, from, durable).map_err(|error| (Device::Main, Some(error)))
             }
             Target::Spare { index, start } => {
-                self.counters().pieces_to_spare.add(1);
                 let written = self.spare(index).and_then(|disk| disk.write(start, from, durable));
                 if written.is_ok() && !durable {
                     self.spares[index].note_write();
                 }
                 written.map_err(|error| (Device::Spare(index), Some(error)))
             }
-            Target::Lost | Target::Busy => {
-                self.counters().pieces_lost.add(1);
-                Err((Device::Main, None))
-            }
+            Target::Lost | Target::Busy => Err((Device::Main, None)),
         }
     }
 

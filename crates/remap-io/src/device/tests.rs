@@ -8,6 +8,7 @@ use crate::members::CreateOptions;
 use crate::testbed::{Bed, sector_of, stamp_of};
 
 mod closing;
+mod counting;
 mod orders;
 mod scrubbing;
 mod stress;

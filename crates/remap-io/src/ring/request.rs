@@ -178,23 +178,28 @@ impl RingQueue {
                 rest.sectors = request.again_until.0 - request.at.0;
             }
             shared.registry.announce(request.claim, rest);
-            let piece = shared.set().resolve(rest);
+            let piece = match request.kind {
+                Kind::Read => Ok(shared.set().resolve(rest)),
+                Kind::Write { .. } => shared.set().resolve_write(rest),
+            };
+            let Ok(piece) = piece else {
+                shared.registry.withdraw(request.claim);
+                return self.finish(index, Err(RequestError::ReadOnly));
+            };
+            shared.count_piece(piece, rest.start);
             let (here, _) = split(rest, piece.sectors);
             request.doing = here;
             request.moved = 0;
             match piece.target {
                 Target::Main => {
-                    shared.counters().pieces_to_main.add(1);
                     (request.device, request.device_start) = (Device::Main, here.start);
                     return self.push_io(index);
                 }
                 Target::Spare { index: spare, start } => {
-                    shared.counters().pieces_to_spare.add(1);
                     (request.device, request.device_start) = (Device::Spare(spare), start);
                     return self.push_io(index);
                 }
                 Target::Lost => {
-                    shared.counters().pieces_lost.add(1);
                     shared.registry.withdraw(request.claim);
                     match request.kind {
                         Kind::Write { .. } => {
@@ -211,7 +216,6 @@ impl RingQueue {
                 }
                 Target::Busy => {
                     shared.registry.withdraw(request.claim);
-                    shared.counters().waits.add(1);
                     self.parked.push(index);
                     return;
                 }
