@@ -78,10 +78,14 @@ struct Secure {
 }
 
 fn serve(policy: TlsPolicy) -> Secure {
-    let set = Set::new();
+    serve_set(Set::new(), policy)
+}
+
+fn serve_set(set: Set, policy: TlsPolicy) -> Secure {
     let listener = Listener::bind(&"tcp:127.0.0.1:0".parse().expect("an address")).expect("a port is free");
     let Address::Tcp(address) = *listener.address() else { panic!("a TCP address") };
     let mut options = remap_serve::NbdOptions::new(&set.device);
+    options.engine = set.engine;
     options.tls = policy;
     options.handshake_timeout = Duration::from_secs(2);
     let server = NbdServer::start(Arc::clone(&set.device), vec![listener], options).expect("it starts");
@@ -147,15 +151,17 @@ fn without_tls_a_client_that_insists_is_refused() {
 fn data_goes_through_tls_unchanged_over_several_connections() {
     let authority = Authority::new();
     let files = authority.directory("server", 1);
-    let secure = serve(TlsPolicy::Required(config(&files, ClientCertificates::NotAsked)));
-    let data = noise(64 << 20, 3);
-    let before = stored(&secure, "before", &data);
-    let uri = secure.uri("nbds", Some(files.path()));
-    run("libnbd-bin", "nbdcopy", &["--connections=2", "--flush", text(&before), &uri]);
-    assert!(secure.set.image() == data);
-    let after = secure.set.path("after");
-    run("libnbd-bin", "nbdcopy", &["--connections=2", &uri, text(&after)]);
-    assert!(std::fs::read(after).expect("the copy is there") == data);
+    for set in Set::of_each_kind() {
+        let secure = serve_set(set, TlsPolicy::Required(config(&files, ClientCertificates::NotAsked)));
+        let data = noise(64 << 20, 3);
+        let before = stored(&secure, "before", &data);
+        let uri = secure.uri("nbds", Some(files.path()));
+        run("libnbd-bin", "nbdcopy", &["--connections=2", "--flush", text(&before), &uri]);
+        assert!(secure.set.image() == data);
+        let after = secure.set.path("after");
+        run("libnbd-bin", "nbdcopy", &["--connections=2", &uri, text(&after)]);
+        assert!(std::fs::read(&after).expect("the copy is there") == data);
+    }
 }
 
 #[test]

@@ -67,3 +67,6 @@ impl Lines {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,3 +72,6 @@ pub enum Order {
     /// Writes moved blocks back to the main device and frees their slots.
     Unmap,
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,7 +91,7 @@ impl Listener {
             }
             _ => Address::Tcp(SocketAddr::try_from(name).map_err(|_| ListenError::NotListening)?),
         };
-        Ok(Self { descriptor, address, _file: None })
+        Self::new(descriptor, address, None)
     }
 
     /// Where it listens: for TCP with the port that was chosen.
@@ -122,14 +122,20 @@ impl Listener {
 
     fn unix(path: &Path) -> Result<Self, ListenError> {
         let (descriptor, file) = unix::listen(path)?;
-        Ok(Self { descriptor, address: Address::Unix(path.to_owned()), _file: Some(file) })
+        Self::new(descriptor, Address::Unix(path.to_owned()), Some(file))
     }
 
     fn tcp(address: SocketAddr) -> Result<Self, ListenError> {
         let failed = |source| ListenError::Tcp { address, source };
         let listener = TcpListener::bind(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { descriptor: listener.into(), address: Address::Tcp(address), _file: None })
+        Self::new(listener.into(), Address::Tcp(address), None)
+    }
+
+    fn new(descriptor: OwnedFd, address: Address, file: Option<SocketFile>) -> Result<Self, ListenError> {
+        // Whoever else has the socket may take the client that a poll told of: that must not block.
+        rustix::io::ioctl_fionbio(&descriptor, true).map_err(|_| ListenError::NotListening)?;
+        Ok(Self { descriptor, address, _file: file })
     }
 }
 

@@ -160,3 +160,6 @@ fn errno_of(error: RequestError) -> Errno {
         RequestError::Metadata | RequestError::NotVerified | RequestError::Halted => Errno::Io,
     }
 }
+
+#[cfg(test)]
+mod tests;

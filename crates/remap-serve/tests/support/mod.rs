@@ -24,7 +24,8 @@ pub struct Set {
     pub directory: TempDir,
     pub device: Arc<RemapDevice>,
     main: Main,
-    engine: Engine,
+    /// How it is to be served.
+    pub engine: Engine,
 }
 
 /// Where the main disk is.
