@@ -38,7 +38,7 @@ pub struct Mapping {
 /// mapping, the old or the new.
 #[derive(Debug)]
 pub struct MapTable<'a> {
-    records: &'a [AtomicU64],
+    records: &'a [[AtomicU64; 2]],
     index: &'a [AtomicU32],
     slot_mask: u32,
 }
@@ -62,12 +62,13 @@ impl<'a> MapTable<'a> {
         let largest = slots as u64 + u64::from(FIRST);
         let bits = 64 - largest.leading_zeros();
         let slot_mask = if bits >= 32 { u32::MAX } else { (1 << bits) - 1 };
-        Self { records: records.get(..slots * 2).unwrap_or(records), index, slot_mask }
+        let records = records.as_chunks().0;
+        Self { records: records.get(..slots).unwrap_or(records), index, slot_mask }
     }
 
     /// How many slots the table has room for.
     pub fn slots(&self) -> u32 {
-        (self.records.len() / 2) as u32
+        self.records.len() as u32
     }
 
     /// The block's hash: `SplitMix64`'s finalizer (Steele, Lea and Flood, 2014), whose high and low halves
@@ -97,8 +98,8 @@ impl<'a> MapTable<'a> {
 
     #[inline]
     fn record_at(&self, slot: u32) -> Option<(&AtomicU64, &AtomicU64)> {
-        let at = slot as usize * 2;
-        Some((self.records.get(at)?, self.records.get(at + 1)?))
+        let [key, value] = self.records.get(slot as usize)?;
+        Some((key, value))
     }
 
     /// Where `block` is mapped, if it is. Wait-free: at most one pass over the index, and in a table whose
@@ -108,6 +109,7 @@ impl<'a> MapTable<'a> {
         self.find(block).map(|(_, mapping)| mapping)
     }
 
+    #[inline]
     fn find(&self, block: BlockIndex) -> Option<(usize, Mapping)> {
         let hash = Self::hash(block);
         let print = hash as u32 & !self.slot_mask;
@@ -151,10 +153,8 @@ impl<'a> MapTable<'a> {
         if key.load(Ordering::Acquire) != block.0 {
             return None;
         }
-        match Record::from_words(block.0, word)? {
-            Record::Used { masks, version, .. } => Some(Mapping { slot, masks, version }),
-            Record::Free | Record::Retired => None,
-        }
+        let (masks, version) = Record::used_from_word(word)?;
+        Some(Mapping { slot, masks, version })
     }
 
     /// The record of `slot`; [`Record::Free`] for a slot that does not exist.

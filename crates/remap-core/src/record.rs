@@ -102,6 +102,18 @@ impl Record {
         }
     }
 
+    /// Masks and version of the value word of a used record that this program wrote itself; `None` when the
+    /// record is not used.
+    #[inline]
+    pub(crate) const fn used_from_word(value: u64) -> Option<(Masks, u8)> {
+        if (value >> STATE_SHIFT) & 0xff != STATE_USED {
+            return None;
+        }
+        let masks =
+            Masks { moved: value as u16, lost: (value >> 16) as u16, stale: (value >> STALE_SHIFT) as u16 };
+        Some((masks, (value >> VERSION_SHIFT) as u8))
+    }
+
     /// What the slot is used for.
     pub const fn state(self) -> SlotState {
         match self {

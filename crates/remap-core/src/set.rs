@@ -304,6 +304,7 @@ impl<'a> Set<'a> {
         self.resolve_mapped(SectorRange::new(range.start, free))
     }
 
+    #[inline]
     fn resolve_mapped(&self, range: SectorRange) -> Piece {
         let first = self.resolve_in_block(range);
         let mut piece = first;
@@ -326,6 +327,7 @@ impl<'a> Set<'a> {
     }
 
     /// Resolves the part of `range` that lies in its first block.
+    #[inline]
     fn resolve_in_block(&self, range: SectorRange) -> Piece {
         let offset = self.block_size.offset_of(range.start);
         let room = u64::from(self.block_size.sectors() - offset).min(range.sectors);
@@ -335,6 +337,7 @@ impl<'a> Set<'a> {
         self.resolve_mapping(mapping, offset, room)
     }
 
+    #[inline]
     fn resolve_mapping(&self, mapping: Mapping, offset: u32, room: u64) -> Piece {
         let moved = u32::from(mapping.masks.moved) >> offset;
         let lost = u32::from(mapping.masks.lost) >> offset;

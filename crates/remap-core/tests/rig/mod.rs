@@ -2,6 +2,7 @@
 #![allow(dead_code, unused_imports, reason = "each program that includes the rig uses a part of it")]
 
 pub mod disk;
+pub mod golden;
 
 use arrayvec::ArrayString;
 pub use disk::{Disk, On};
@@ -16,6 +17,7 @@ use remap_core::units::SECTOR_BYTES;
 use remap_core::{BlockSize, DiskError, Sector, SectorRange};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// What a job came to.
@@ -62,6 +64,8 @@ pub struct Rig {
     pub now_ms: u64,
     /// Every effect performed, in order.
     pub log: Vec<Effect>,
+    /// How long the disks took so far.
+    pub disk_time: Duration,
     /// So many more writes and flushes are performed; then the power is gone.
     pub power: Option<u32>,
     /// Called before each effect.
@@ -114,6 +118,7 @@ impl Rig {
             disks,
             now_ms: 1,
             log: Vec::new(),
+            disk_time: Duration::ZERO,
             power: None,
             watch: None,
             options: OpenOptions { logical_bytes: 512, physical_bytes: 512, ..OpenOptions::default() },
@@ -193,7 +198,9 @@ impl Rig {
                     {
                         *power = power.checked_sub(1)?;
                     }
+                    let started = Instant::now();
                     let result = self.perform(&port, effect);
+                    self.disk_time += started.elapsed();
                     port.answer(Outcome { result, now_ms: self.now_ms });
                 }
             }
