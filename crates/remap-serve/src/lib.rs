@@ -1,5 +1,6 @@
 //! Front ends of a set: they turn what arrives on a wire into requests on a device, and answers into bytes.
 //! Which sector lives where is not known here.
+#![deny(unsafe_code)]
 
 pub mod control;
 pub mod nbd;

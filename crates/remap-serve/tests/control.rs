@@ -126,6 +126,19 @@ fn long_orders_tell_of_their_progress() {
 }
 
 #[test]
+fn work_that_takes_long_is_told_from_a_server_that_is_gone() {
+    let set = start();
+    set.served.set.set_faults("bad-read 0 8");
+    set.served.set.device.read(Sector(0), &mut [0; 4096]).expect_err("the sectors are bad");
+    set.served.set.set_faults("slow 0 8 ms=700\nbad-read 0 8");
+    let request = Request::Order { order: Order::Retry { attempts: 1 }, start_sector: 0, sectors: 8 };
+    let begun = std::time::Instant::now();
+    let response = call(&set.path, &request, Duration::from_secs(3)).expect("an answer in the end");
+    assert!(matches!(response, Response::Ordered { failed: 1, .. }), "{response:?}");
+    assert!(begun.elapsed() > Duration::from_secs(4), "it was slower than the client is patient");
+}
+
+#[test]
 fn scans_start_tell_how_far_they_are_and_stop() {
     let set = start();
     let running =

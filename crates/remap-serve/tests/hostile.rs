@@ -4,9 +4,10 @@
 mod support;
 
 use std::io::{Read, Write};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use remap_serve::nbd::wire::command::Command;
+use remap_serve::nbd::wire::command::Command as Ask;
 use remap_serve::nbd::wire::errno::Errno;
 use support::{Set, noise, raw};
 
@@ -44,7 +45,7 @@ fn a_client_that_vanishes_in_a_write_writes_nothing() {
         let served = set.serve();
         for sent in [0, 1, 511, 512, 4096, 40_000, 65_535] {
             let mut client = served.client();
-            client.send_request(Command::Write, 1, 0, 1 << 16);
+            client.send_request(Ask::Write, 1, 0, 1 << 16);
             client.send(&vec![0xff; sent]);
             drop(client);
         }
@@ -73,17 +74,17 @@ fn requests_past_the_end_and_of_no_length_get_errors() {
         let served = set.serve();
         let mut client = served.client();
         let cases = [
-            (Command::Read, END, 512, Errno::Invalid),
-            (Command::Read, END - 512, 1024, Errno::Invalid),
-            (Command::Read, u64::MAX - 511, 512, Errno::Invalid),
-            (Command::Read, 0, 0, Errno::Invalid),
-            (Command::Read, 1, 512, Errno::Invalid),
-            (Command::Read, 0, 48 << 20, Errno::Invalid),
-            (Command::Trim, END, 512, Errno::Invalid),
-            (Command::WriteZeroes, END - 512, u32::MAX - 511, Errno::NoSpace),
-            (Command::BlockStatus, 0, 512, Errno::Invalid),
-            (Command::Cache, 0, 512, Errno::Invalid),
-            (Command::Flush, 512, 0, Errno::Invalid),
+            (Ask::Read, END, 512, Errno::Invalid),
+            (Ask::Read, END - 512, 1024, Errno::Invalid),
+            (Ask::Read, u64::MAX - 511, 512, Errno::Invalid),
+            (Ask::Read, 0, 0, Errno::Invalid),
+            (Ask::Read, 1, 512, Errno::Invalid),
+            (Ask::Read, 0, 48 << 20, Errno::Invalid),
+            (Ask::Trim, END, 512, Errno::Invalid),
+            (Ask::WriteZeroes, END - 512, u32::MAX - 511, Errno::NoSpace),
+            (Ask::BlockStatus, 0, 512, Errno::Invalid),
+            (Ask::Cache, 0, 512, Errno::Invalid),
+            (Ask::Flush, 512, 0, Errno::Invalid),
         ];
         for (cookie, (command, offset, length, errno)) in (1..).zip(cases) {
             client.send_request(command, cookie, offset, length);
@@ -103,7 +104,7 @@ fn a_write_of_a_huge_length_ends_the_connection_before_any_memory_is_taken() {
     for set in Set::of_each_kind() {
         let served = set.serve();
         let mut client = served.client();
-        client.send_request(Command::Write, 1, 0, u32::MAX);
+        client.send_request(Ask::Write, 1, 0, u32::MAX);
         client.assert_dropped();
         served.assert_alive();
     }
@@ -119,7 +120,7 @@ fn a_client_that_reads_no_replies_keeps_nobody_else_waiting_and_is_given_bounded
         let mut sent = 0;
         // Asks for 16 GiB in all, or as much as the server lets it.
         for cookie in 0..4096 {
-            match stream.write(&raw::header(Command::Read, cookie, 0, 4 << 20)) {
+            match stream.write(&raw::header(Ask::Read, cookie, 0, 4 << 20)) {
                 Ok(28) => sent += 1,
                 _ => break,
             }
@@ -167,6 +168,35 @@ fn a_handshake_a_byte_at_a_time_does_not_outlive_its_deadline() {
 }
 
 #[test]
+fn clients_killed_under_load_leave_nothing_behind() {
+    for set in Set::of_each_kind() {
+        let served = set.serve();
+        for round in 0..4u64 {
+            let fio = Command::new("fio")
+                .args(["--name=x", "--ioengine=nbd", "--rw=randrw", "--bsrange=512-1m", "--blockalign=512"])
+                .args([
+                    "--iodepth=64",
+                    "--size=64M",
+                    "--time_based",
+                    "--runtime=60",
+                    "--numjobs=2",
+                    "--thread",
+                ])
+                .args(["--fsync=32", "--output=/dev/null", &format!("--uri={}", served.uri())])
+                .spawn();
+            let mut fio = fio.expect("fio, of the Debian package fio, can be run");
+            served.wait_for_connections(2);
+            std::thread::sleep(Duration::from_millis(100 + 37 * round));
+            fio.kill().expect("it runs");
+            fio.wait().expect("it is gone");
+            served.wait_for_connections(0);
+        }
+        served.assert_alive();
+        assert_eq!(served.set.device.status().in_flight, 0);
+    }
+}
+
+#[test]
 fn an_idle_client_in_the_transmission_phase_is_left_alone() {
     let served = Set::new().serve_with(|options| options.handshake_timeout = Duration::from_millis(100));
     let mut client = served.client();
@@ -181,7 +211,7 @@ fn many_bad_requests_without_reading_replies_are_bounded() {
         let served = set.serve();
         let mut client = served.client();
         client.stream.set_write_timeout(Some(Duration::from_millis(500))).expect("a timeout can be set");
-        let bad = raw::header(Command::Cache, 1, 0, 512);
+        let bad = raw::header(Ask::Cache, 1, 0, 512);
         let many: Vec<u8> = bad.iter().copied().cycle().take(28 << 10).collect();
         // Some 30 million replies if nothing held it back; it stalls long before.
         let stalled = (0..1024).any(|_| client.stream.write_all(&many).is_err());

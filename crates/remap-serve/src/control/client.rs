@@ -60,7 +60,8 @@ impl Client {
     }
 
     /// Asks, tells `progress` of blocks done and blocks in all as often as the server does, and gives the
-    /// answer, which is neither [`Response::Progress`] nor [`Response::Error`].
+    /// answer, which is none of [`Response::Progress`], [`Response::Working`] and
+    /// [`Response::Error`].
     pub fn ask(
         &mut self,
         request: &Request,
@@ -80,6 +81,7 @@ impl Client {
                 .map_err(|source| ClientError::Foreign { path: self.path.clone(), source })?;
             match response {
                 Response::Progress { done, total } => progress(done, total),
+                Response::Working => {}
                 Response::Error(failure) => return Err(failure.into()),
                 response => return Ok(response),
             }

@@ -16,6 +16,9 @@ pub enum Response {
         /// Blocks in all.
         total: u64,
     },
+    /// The request is being carried out; more lines follow. Comes every two seconds while there is nothing else
+    /// to tell, so that a client knows a server that works from one that is gone.
+    Working,
     /// To [`Request::Status`](super::Request::Status).
     Status(Box<Status>),
     /// To [`Request::Health`](super::Request::Health).

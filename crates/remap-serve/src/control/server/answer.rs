@@ -1,5 +1,6 @@
 //! What each request is answered. It owns the way from a request to the device and back.
 
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use remap_core::{Sector, SectorRange};
@@ -14,47 +15,75 @@ use crate::net::NetError;
 
 /// Progress is told this often at most.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+/// A client hears this often at least that its request is worked on.
+const WORKING_EVERY: Duration = Duration::from_secs(2);
+
+/// Where progress is put by the thread that works, for the thread that tells it.
+type Report = SyncSender<(u64, u64)>;
 
 impl Shared {
-    /// Carries `request` out; progress goes through `send`.
+    /// Carries `request` out. What there is to tell meanwhile goes through `send`.
+    ///
+    /// A request that was begun is carried out whether or not someone waits for it.
     pub(super) fn answer(
         &self,
         request: &Request,
         send: &mut dyn FnMut(&Response) -> Result<(), NetError>,
     ) -> Response {
-        let answered = match *request {
-            Request::Status => Ok(Response::Status(Box::new(self.status()))),
-            Request::Health => Ok(Response::Health((&self.device.status()).into())),
-            Request::Spares => Ok(Response::Spares {
-                spares: self.device.status().spares.into_iter().map(Into::into).collect(),
-            }),
-            Request::Mappings { from_slot, limit } => Ok(self.mappings(from_slot, limit)),
-            Request::Order { order, start_sector, sectors } => {
-                self.order(order, SectorRange::new(Sector(start_sector), sectors), send)
+        let (report, reports) = mpsc::sync_channel(64);
+        std::thread::scope(|scope| {
+            let work = move || {
+                let answered = self.carry_out(request, &report);
+                answered.unwrap_or_else(|error| Response::Error(Failure::new(FailureKind::Device, &error)))
+            };
+            let working =
+                match std::thread::Builder::new().name("control work".into()).spawn_scoped(scope, work) {
+                    Ok(working) => working,
+                    Err(error) => return Response::Error(Failure::new(FailureKind::Device, &error)),
+                };
+            tell(&reports, send);
+            working.join().unwrap_or_else(|_| {
+                let message = "this request came to a halt by a defect of this program";
+                Response::Error(Failure::new(FailureKind::Device, &message))
+            })
+        })
+    }
+
+    fn carry_out(&self, request: &Request, report: &Report) -> Result<Response, RequestError> {
+        Ok(match *request {
+            Request::Status => Response::Status(Box::new(self.status())),
+            Request::Health => Response::Health((&self.device.status()).into()),
+            Request::Spares => {
+                Response::Spares { spares: self.device.status().spares.into_iter().map(Into::into).collect() }
             }
-            Request::Evacuate { spare } => self.device.evacuate(spare).map(|()| Response::Done),
+            Request::Mappings { from_slot, limit } => self.mappings(from_slot, limit),
+            Request::Order { order, start_sector, sectors } => {
+                self.order(order, SectorRange::new(Sector(start_sector), sectors), report)?
+            }
+            Request::Evacuate { spare } => self.device.evacuate(spare).map(|()| Response::Done)?,
             Request::ScrubStart { rate_bytes_per_s } => {
-                self.device.scrub_start(rate_bytes_per_s).map(|()| self.scrub())
+                self.device.scrub_start(rate_bytes_per_s)?;
+                self.scrub()
             }
             Request::ScrubStop => {
                 self.device.scrub_stop();
-                Ok(self.scrub())
+                self.scrub()
             }
-            Request::ScrubStatus => Ok(self.scrub()),
-            Request::VerifyMetadata => {
-                self.device.verify_metadata().map(|report| Response::Metadata(report.into()))
-            }
+            Request::ScrubStatus => self.scrub(),
+            Request::VerifyMetadata => Response::Metadata(self.device.verify_metadata()?.into()),
             Request::Probe => {
                 let answers = self.device.probe();
-                Ok(self.state(Some(answers)))
+                self.state(Some(answers))
             }
-            Request::Resume => self.device.resume().map(|()| self.state(None)),
+            Request::Resume => {
+                self.device.resume()?;
+                self.state(None)
+            }
             Request::Shutdown => {
                 (self.options.on_shutdown)();
-                Ok(Response::Done)
+                Response::Done
             }
-        };
-        answered.unwrap_or_else(|error| Response::Error(Failure::new(FailureKind::Device, &error)))
+        })
     }
 
     fn status(&self) -> Status {
@@ -79,12 +108,7 @@ impl Shared {
         Response::Mappings { mappings: rows.into_iter().map(Into::into).collect(), next_slot }
     }
 
-    fn order(
-        &self,
-        order: Order,
-        range: SectorRange,
-        send: &mut dyn FnMut(&Response) -> Result<(), NetError>,
-    ) -> Result<Response, RequestError> {
+    fn order(&self, order: Order, range: SectorRange, report: &Report) -> Result<Response, RequestError> {
         let order = match order {
             Order::Remap => device::Order::Remap,
             Order::AcceptLoss => device::Order::AcceptLoss,
@@ -92,21 +116,20 @@ impl Shared {
             Order::Unmap => device::Order::Unmap,
         };
         let mut told: Option<Instant> = None;
-        let mut listens = true;
-        let report = self.device.order(order, range, &mut |done, total| {
-            if listens && (done == total || told.is_none_or(|told| told.elapsed() >= PROGRESS_EVERY)) {
+        let done = self.device.order(order, range, &mut |done, total| {
+            if done == total || told.is_none_or(|told| told.elapsed() >= PROGRESS_EVERY) {
                 told = Some(Instant::now());
-                // An order that was begun is carried out whether or not someone waits for it.
-                listens = send(&Response::Progress { done, total }).is_ok();
+                // A client that takes no lines does without: the order does not wait.
+                let _ = report.try_send((done, total));
             }
         })?;
-        let failed = report.failures.len() as u64;
-        let failures = report.failures.into_iter().take(MAX_FAILURES).map(|(range, message)| FailedRange {
+        let failed = done.failures.len() as u64;
+        let failures = done.failures.into_iter().take(MAX_FAILURES).map(|(range, message)| FailedRange {
             start_sector: range.start.0,
             sectors: range.sectors,
             message,
         });
-        Ok(Response::Ordered { blocks_done: report.blocks_done, failed, failures: failures.collect() })
+        Ok(Response::Ordered { blocks_done: done.blocks_done, failed, failures: failures.collect() })
     }
 
     fn scrub(&self) -> Response {
@@ -115,5 +138,19 @@ impl Shared {
 
     fn state(&self, answers: Option<bool>) -> Response {
         Response::State { state: self.device.status().state.to_owned(), answers }
+    }
+}
+
+/// Passes reports on until the work is done, or the client is gone.
+fn tell(reports: &Receiver<(u64, u64)>, send: &mut dyn FnMut(&Response) -> Result<(), NetError>) {
+    loop {
+        let line = match reports.recv_timeout(WORKING_EVERY) {
+            Ok((done, total)) => Response::Progress { done, total },
+            Err(RecvTimeoutError::Timeout) => Response::Working,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        if send(&line).is_err() {
+            return;
+        }
     }
 }
