@@ -77,9 +77,13 @@ impl SetDisks {
         Ok(Self { main: parse(&record.main)?, spares })
     }
 
-    /// Opens the set that they are.
-    pub fn open_device(&self, options: &DeviceOptions) -> Result<Arc<RemapDevice>> {
-        RemapDevice::open(self.open(options.read_only)?, options).map_err(|error| {
+    /// Opens the set that they are; with a record, only if it is the set of that record.
+    pub fn open_device(&self, options: &DeviceOptions, record: Option<&Record>) -> Result<Arc<RemapDevice>> {
+        let members = self.open(options.read_only)?;
+        if let Some(record) = record {
+            check_set(&members, record)?;
+        }
+        RemapDevice::open(members, options).map_err(|error| {
             let found = match &error {
                 OpenError::NotASpare { path, .. } => {
                     what_is_at(path).map(|found| (path.display().to_string(), found))
@@ -88,6 +92,9 @@ impl SetDisks {
             };
             match found {
                 Some((path, found)) => anyhow::Error::new(error).context(format!("{path} holds {found}")),
+                None if matches!(error, OpenError::NotASpare { .. }) => refusal(format!(
+                    "{error}; where there was one, a backup brings it back (dm-remap metadata restore)"
+                )),
                 None => error.into(),
             }
         })
@@ -134,6 +141,19 @@ pub fn refuse_twins(main: &DiskSpec, spares: &[DiskSpec]) -> Result<()> {
         seen.push(spare);
     }
     Ok(())
+}
+
+/// Refuses spares of another set than the record says.
+fn check_set(members: &Members, record: &Record) -> Result<()> {
+    let superblocks = members.spares.iter().filter_map(|spare| scan(&**spare).newest);
+    let mut others = superblocks.filter(|superblock| superblock.set.to_string() != record.set);
+    others.next().map_or(Ok(()), |other| {
+        Err(refusal(format!(
+            "a spare of `{0}` belongs to another set (`{1}`, {2}) than the one that is remembered ({3}): if that is right, \
+             dm-remap forget {0}, and dm-remap remember",
+            record.name, other.name, other.set, record.set
+        )))
+    })
 }
 
 /// What a disk holds that is no spare.

@@ -26,7 +26,7 @@ const CHUNK: u32 = 4096;
 
 /// What is to be done with a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+enum Purpose {
     /// Nothing is changed: a closed set is opened read-only.
     Look,
     /// Mappings are changed.
@@ -86,8 +86,13 @@ fn parse(name: &str) -> Result<SetName> {
     name.parse().map_err(|error: String| refusal(format!("`{}`: {error}", name.escape_default())))
 }
 
+/// Reaches `name`, whichever way, to learn something. A closed set is opened read-only.
+pub fn look(name: &str) -> Result<Reached> {
+    reach(name, Purpose::Look)
+}
+
 /// Reaches `name`, whichever way.
-pub fn reach(name: &str, purpose: Purpose) -> Result<Reached> {
+fn reach(name: &str, purpose: Purpose) -> Result<Reached> {
     let patience = if purpose == Purpose::Change { ORDER_PATIENCE } else { PATIENCE };
     if let Some(client) = running(name, patience)? {
         return Ok(Reached::Running(client));
@@ -99,22 +104,23 @@ pub fn reach(name: &str, purpose: Purpose) -> Result<Reached> {
     let read_only = purpose == Purpose::Look;
     let options = DeviceOptions { read_only, ..DeviceOptions::default() };
     let device = SetDisks::of_record(&record)?
-        .open_device(&options)
+        .open_device(&options, Some(&record))
         .with_context(|| format!("the set {name} is closed, and cannot be opened to do this"))?;
-    check_identity(&record, &device.superblock().set.to_string())?;
     Ok(Reached::Closed(device))
 }
 
-/// Refuses disks that hold another set than the record says.
-pub fn check_identity(record: &Record, uuid: &str) -> Result<()> {
-    if record.set == uuid {
-        return Ok(());
+/// Reaches `name` to change something, once `check` has agreed with what is known of the set. A closed set is
+/// looked at first: opening it for a change writes to it.
+pub fn change(name: &str, check: impl FnOnce(&Status) -> Result<()>) -> Result<Reached> {
+    if let Some(client) = running(name, ORDER_PATIENCE)? {
+        let mut set = Reached::Running(client);
+        check(&set.status()?)?;
+        return Ok(set);
     }
-    Err(refusal(format!(
-        "the spares of `{}` hold another set ({uuid}) than the one that is remembered ({}): if that is right, \
-         `dm-remap forget {}` and `dm-remap remember`",
-        record.name, record.set, record.name
-    )))
+    let mut looked = look(name)?;
+    check(&looked.status()?)?;
+    looked.finish()?;
+    reach(name, Purpose::Change)
 }
 
 impl Reached {

@@ -3,13 +3,15 @@
 //! Owns reading and rewriting metadata off-line. What a structure means is `remap-core`'s business; opening a
 //! set is `remap-io`'s.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use remap_core::format::superblock::{Member, Superblock};
 use remap_core::layout::{PAGE_BYTES, PAGE_SECTORS, SUPERBLOCK_SECTORS, SpareLayout};
 use remap_core::open::{CopyState, SuperblockScan};
 use remap_core::{DiskError, Sector};
 use remap_io::disk::{AlignedBuffer, Disk};
 use remap_io::members::scan;
+
+use crate::exit::refusal;
 
 pub mod backup;
 pub mod legacy;
@@ -36,9 +38,9 @@ impl SpareDisk {
     pub fn superblock(&self) -> Result<&Superblock> {
         match (self.scan.refusal(), &self.scan.newest) {
             (None, Some(superblock)) => Ok(superblock),
-            (refusal, _) => {
-                let why = refusal.map_or_else(String::new, describe);
-                bail!("{} is no spare of a dm-remap set: {why}", self.name)
+            (why, _) => {
+                let why = why.map_or_else(String::new, describe);
+                Err(refusal(format!("{} is no spare of a dm-remap set: {why}", self.name)))
             }
         }
     }
@@ -49,12 +51,12 @@ impl SpareDisk {
         let member = superblock.members.get(superblock.member as usize).context("a member of its own set")?;
         let layout = superblock.layout_of(member).context("a layout that was checked")?;
         if self.disk.facts().sectors < member.sectors {
-            bail!(
+            return Err(refusal(format!(
                 "{} is truncated: it has {} sectors, and had {} when it became a spare; give it its size back",
                 self.name,
                 self.disk.facts().sectors,
                 member.sectors
-            );
+            )));
         }
         Ok((superblock, member, layout))
     }

@@ -1,11 +1,13 @@
 //! `create`: makes a set of a main disk and spares, and remembers it.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result};
 use remap_core::BlockSize;
 use remap_core::layout::DEFAULT_COPIES;
 use remap_core::plan::PlanError;
 use remap_io::disk::{Disk, DiskSpec, OpenOptions};
-use remap_io::members::{CreateError, CreateOptions, Members, create, find_signature};
+use remap_io::members::{CreateError, CreateOptions, Finding, Members, create, find_signature};
 use serde::Serialize;
 
 use crate::disks;
@@ -98,17 +100,21 @@ pub fn run(args: &Args) -> Result<Outcome> {
         refuse_known(&folders, &members)?;
     }
     refuse_spare_as_main(&*members.main)?;
-    if args.force {
-        ask_before_overwriting(&members, args.yes)?;
-    }
     let options = CreateOptions {
         name: args.name.to_string(),
         block_size: args.block_size,
         copies: args.copies,
         lost_reads_zero: args.on_lost == OnLost::Zero,
-        force: args.force,
+        force: false,
     };
-    let superblock = create(&members, &options).map_err(|error| explain(error, &spares))?;
+    let superblock = match create(&members, &options) {
+        Err(CreateError::NotBlank { path, found }) if args.force => {
+            ask_before_overwriting(&path, &found, spares.len(), args.yes)?;
+            create(&members, &CreateOptions { force: true, ..options })
+        }
+        made => made,
+    };
+    let superblock = superblock.map_err(|error| explain(error, &spares))?;
     let spares = spares.iter().map(disks::as_text).collect::<Result<Vec<_>>>()?;
     let record = Record::new(args.name.as_str(), superblock.set.to_string(), disks::as_text(&main)?, spares);
     record.write(&folders.record(&args.name), false)?;
@@ -181,7 +187,7 @@ fn names_of(record: &Record) -> impl Iterator<Item = std::path::PathBuf> {
 /// A spare as a main disk is a slip: its metadata would be served as data.
 fn refuse_spare_as_main(main: &dyn Disk) -> Result<()> {
     match find_signature(main) {
-        Ok(Some(found @ remap_io::members::Finding::Set { .. })) => Err(refusal(format!(
+        Ok(Some(found @ Finding::Set { .. })) => Err(refusal(format!(
             "{} is {found}: it cannot be a main disk; are main and spare exchanged?",
             shown(main)
         ))),
@@ -190,18 +196,11 @@ fn refuse_spare_as_main(main: &dyn Disk) -> Result<()> {
     }
 }
 
-fn ask_before_overwriting(members: &Members, yes: bool) -> Result<()> {
-    for spare in &members.spares {
-        let found = find_signature(&**spare);
-        let holds = match found {
-            Ok(Some(found)) => format!("holds {found}"),
-            Ok(None) => continue,
-            Err((sector, error)) => format!("cannot be read at sector {sector} ({error})"),
-        };
-        let path = shown(&**spare);
-        confirm::demand(yes, &format!("{path} {holds}: everything on it will be overwritten."), "overwrite")?;
-    }
-    Ok(())
+/// Asks before everything on the spares goes. `found` is what the first that is not blank holds.
+pub fn ask_before_overwriting(path: &Path, found: &Finding, spares: usize, yes: bool) -> Result<()> {
+    let what = if spares == 1 { "everything on it" } else { "everything on all spares that are named" };
+    let loss = format!("{} holds {found}: {what} will be overwritten.", path.display());
+    confirm::demand(yes, &loss, "overwrite")
 }
 
 fn shown(disk: &dyn Disk) -> String {

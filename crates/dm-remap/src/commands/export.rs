@@ -12,7 +12,7 @@ use remap_serve::control::Status;
 use remap_serve::control::response::Mapping;
 
 use crate::exit::{Outcome, refusal};
-use crate::reach::{self, Purpose};
+use crate::reach;
 use crate::text::map::Mark;
 use crate::text::{complain, size};
 
@@ -61,7 +61,7 @@ pub fn block_bytes(text: &str) -> Result<u32, String> {
 }
 
 pub fn run(args: &Args) -> Result<Outcome> {
-    let mut set = reach::reach(&args.name, Purpose::Look)?;
+    let mut set = reach::look(&args.name)?;
     let status = set.status()?;
     let mappings = set.mappings()?;
     let is_open = set.is_running();

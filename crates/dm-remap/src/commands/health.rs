@@ -5,7 +5,7 @@ use remap_serve::control::Status;
 use serde::Serialize;
 
 use crate::exit::{self, Outcome, usage};
-use crate::reach::{self, Purpose};
+use crate::reach;
 
 /// Tells the health of a set as monitoring plugins do (Nagios, Icinga).
 ///
@@ -87,7 +87,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
 }
 
 fn look(name: &str) -> Result<(Status, bool)> {
-    let mut set = reach::reach(name, Purpose::Look)?;
+    let mut set = reach::look(name)?;
     let status = set.status()?;
     let open = set.is_running();
     set.finish()?;

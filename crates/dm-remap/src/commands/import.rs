@@ -11,7 +11,7 @@ use remap_serve::control::Order;
 use serde::Serialize;
 
 use crate::exit::Outcome;
-use crate::reach::{self, Purpose};
+use crate::reach;
 use crate::text::count;
 
 use super::export::block_bytes;
@@ -54,7 +54,7 @@ struct Imported {
 
 pub fn run(args: &Args) -> Result<Outcome> {
     let listed = args.read()?;
-    let mut set = reach::reach(&args.name, Purpose::Change)?;
+    let mut set = reach::change(&args.name, |_| Ok(()))?;
     let status = set.status()?;
     let whole = reach::whole(&status);
     let logical = u64::from(status.logical_bytes) / 512;

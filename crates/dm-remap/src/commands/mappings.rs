@@ -6,7 +6,7 @@ use remap_serve::control::response::Mapping;
 use serde::Serialize;
 
 use crate::exit::Outcome;
-use crate::reach::{self, Purpose};
+use crate::reach;
 use crate::text::map::{self, Mark};
 use crate::text::range;
 use crate::text::table::Table;
@@ -44,7 +44,7 @@ struct Row {
 }
 
 pub fn run(args: &Args) -> Result<Outcome> {
-    let mut set = reach::reach(&args.name, Purpose::Look)?;
+    let mut set = reach::look(&args.name)?;
     let status = set.status()?;
     let block_sectors = u64::from(status.block_bytes) / 512;
     let mut mappings = set.mappings()?;

@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 use remap_core::SectorRange;
-use remap_serve::control::Order;
 use remap_serve::control::response::FailedRange;
+use remap_serve::control::{Order, Status};
 use serde::Serialize;
 
 use crate::confirm;
-use crate::exit::{Outcome, refusal};
+use crate::exit::{Outcome, refusal, usage};
 use crate::progress::Progress;
-use crate::reach::{self, Purpose, Reached};
+use crate::reach::{self, Reached};
 use crate::text::{count, grouped, range};
 
 /// Failures that are shown one by one.
@@ -69,7 +69,7 @@ struct Where {
     /// The name of a set, or the path of its control socket.
     #[arg(value_name = "NAME")]
     name: String,
-    #[arg(value_name = "RANGE", required_unless_present = "all", value_parser = range::parse, help = range::HELP)]
+    #[arg(value_name = "RANGE", value_parser = range::parse, help = range::HELP)]
     ranges: Vec<SectorRange>,
     /// The whole disk.
     #[arg(long, conflicts_with = "ranges")]
@@ -93,46 +93,93 @@ pub struct Effect {
 }
 
 pub fn remap(args: &RemapArgs) -> Result<Outcome> {
-    let mut set = reach::reach(&args.name, Purpose::Change)?;
-    let effect = carry_out(&mut set, Order::Remap, "moving", Some(&args.ranges))?;
-    set.finish()?;
-    tell(&effect, args.json)
+    let set = reach::change(&args.name, |status| check(status, &args.ranges))?;
+    finish(set, Order::Remap, "moving", Some(&args.ranges), args.json)
 }
 
 pub fn accept_loss(args: &AcceptLossArgs) -> Result<Outcome> {
-    let mut set = reach::reach(&args.where_.name, Purpose::Change)?;
-    let sectors = set.status()?.lost_sectors;
-    let loss = format!(
-        "Lost sectors of {} will read as zeros; what they held is given up ({} lost in all).",
-        args.where_.name,
-        count(sectors, "sector")
-    );
-    if let Err(refused) = confirm::demand(args.yes, &loss, "accept") {
-        set.finish()?;
-        return Err(refused);
-    }
+    let set = reach::change(&args.where_.name, |status| {
+        args.where_.check(status)?;
+        let loss = format!(
+            "Lost sectors of {} will read as zeros; what they held is given up ({} lost in all).",
+            args.where_.name,
+            count(status.lost_sectors, "sector")
+        );
+        confirm::demand(args.yes, &loss, "accept")
+    })?;
     args.where_.finish(set, Order::AcceptLoss, "writing zeros")
 }
 
 pub fn retry(args: &RetryArgs) -> Result<Outcome> {
-    let set = reach::reach(&args.where_.name, Purpose::Change)?;
+    let set = args.where_.reach()?;
     args.where_.finish(set, Order::Retry { attempts: args.attempts }, "trying again")
 }
 
 pub fn unmap(args: &UnmapArgs) -> Result<Outcome> {
-    let set = reach::reach(&args.where_.name, Purpose::Change)?;
+    let set = args.where_.reach()?;
     args.where_.finish(set, Order::Unmap, "writing back")
 }
 
 impl Where {
-    fn finish(&self, mut set: Reached, order: Order, what: &'static str) -> Result<Outcome> {
-        let ranges = (!self.all).then_some(&*self.ranges);
-        let effect = carry_out(&mut set, order, what, ranges);
-        let finished = set.finish();
-        let effect = effect?;
-        finished?;
-        tell(&effect, self.json)
+    /// Refuses a command line that names no sectors, and ranges that are not the set's.
+    fn check(&self, status: &Status) -> Result<()> {
+        if self.ranges.is_empty() && !self.all {
+            return Err(usage("say which sectors: ranges, or --all for the whole disk"));
+        }
+        check(status, &self.ranges)
     }
+
+    fn reach(&self) -> Result<Reached> {
+        reach::change(&self.name, |status| self.check(status))
+    }
+
+    fn finish(&self, set: Reached, order: Order, what: &'static str) -> Result<Outcome> {
+        let ranges = (!self.all).then_some(&*self.ranges);
+        finish(set, order, what, ranges, self.json)
+    }
+}
+
+/// Has an order carried out, lets go of the set, and tells what became of it.
+fn finish(
+    mut set: Reached,
+    order: Order,
+    what: &'static str,
+    ranges: Option<&[SectorRange]>,
+    json: bool,
+) -> Result<Outcome> {
+    let effect = carry_out(&mut set, order, what, ranges);
+    let finished = set.finish();
+    let effect = effect?;
+    finished?;
+    if json {
+        crate::text::print_json(&effect)?;
+    } else {
+        crate::text::print(&effect.tell())?;
+    }
+    Ok(if effect.failed > 0 { Outcome::Findings } else { Outcome::Done })
+}
+
+/// Refuses ranges that are not the set's.
+pub fn check(status: &Status, ranges: &[SectorRange]) -> Result<()> {
+    if let Some(outside) = ranges.iter().find(|range| !range.fits(status.sectors)) {
+        return Err(refusal(format!(
+            "nothing was done: the set ends with sector {}, before the end of {}",
+            status.sectors.saturating_sub(1),
+            range::show(*outside),
+        )));
+    }
+    let logical = u64::from(status.logical_bytes) / 512;
+    let is_whole =
+        |range: &&SectorRange| range.start.0.is_multiple_of(logical) && range.sectors.is_multiple_of(logical);
+    if let Some(askew) = ranges.iter().find(|range| !is_whole(range)) {
+        return Err(refusal(format!(
+            "nothing was done: {} is not made of whole blocks of {} bytes, as the disks have them; start and length must \
+             be multiples of {logical} sectors",
+            range::show(*askew),
+            status.logical_bytes
+        )));
+    }
+    Ok(())
 }
 
 /// Has an order carried out over ranges, or over the whole set.
@@ -145,24 +192,6 @@ pub fn carry_out(
     let before = set.status()?;
     let whole = [reach::whole(&before)];
     let ranges = ranges.unwrap_or(&whole);
-    if let Some(outside) = ranges.iter().find(|range| !range.fits(before.sectors)) {
-        return Err(refusal(format!(
-            "nothing was done: the set ends with sector {1}, before the end of {0}",
-            range::show(*outside),
-            before.sectors.saturating_sub(1)
-        )));
-    }
-    let logical = u64::from(before.logical_bytes) / 512;
-    if let Some(askew) =
-        ranges.iter().find(|range| range.start.0 % logical != 0 || range.sectors % logical != 0)
-    {
-        return Err(refusal(format!(
-            "nothing was done: {} is not made of whole blocks of {} bytes, as the disks have them; start and length must \
-             be multiples of {logical} sectors",
-            range::show(*askew),
-            before.logical_bytes
-        )));
-    }
     let mut effect = Effect {
         moved_sectors_before: before.moved_sectors,
         lost_sectors_before: before.lost_sectors,
@@ -180,15 +209,6 @@ pub fn carry_out(
     effect.moved_sectors = after.moved_sectors;
     effect.lost_sectors = after.lost_sectors;
     Ok(effect)
-}
-
-fn tell(effect: &Effect, json: bool) -> Result<Outcome> {
-    if json {
-        crate::text::print_json(effect)?;
-    } else {
-        crate::text::print(&effect.tell())?;
-    }
-    Ok(if effect.failed > 0 { Outcome::Findings } else { Outcome::Done })
 }
 
 impl Effect {

@@ -22,6 +22,7 @@ use signal_hook::iterator::Signals;
 use crate::disks::{self, SetDisks};
 use crate::exit::{Outcome, usage};
 use crate::reach;
+use crate::state::Record;
 use log::Log;
 use sockets::Sockets;
 
@@ -143,12 +144,9 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let tls = args.how.tls_policy()?;
     let requires_tls = matches!(tls, TlsPolicy::Required(_));
     let (stop, stopped) = channel();
-    let disks = disks(args)?;
+    let (disks, record) = disks(args)?;
     let seen_at = disks.main_last_seen();
-    let device = disks.open_device(&args.how.device_options())?;
-    if args.spares.is_empty() {
-        reach::check_identity(&reach::record(&args.target)?, &device.superblock().set.to_string())?;
-    }
+    let device = disks.open_device(&args.how.device_options(), record.as_ref())?;
     // Until here a signal ends this process at once, which leaves the set as it was.
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("cannot take signals")?;
     let log = Log::start()?;
@@ -214,11 +212,11 @@ pub fn run(args: &Args) -> Result<Outcome> {
     Ok(closed.map(|()| Outcome::Done)?)
 }
 
-/// The disks that the command line means.
-fn disks(args: &Args) -> Result<SetDisks> {
+/// The disks that the command line means, and the record that says so.
+fn disks(args: &Args) -> Result<(SetDisks, Option<Record>)> {
     if !args.spares.is_empty() {
         let main = disks::parse(&args.target).map_err(usage)?;
-        return Ok(SetDisks { main, spares: args.spares.clone() });
+        return Ok((SetDisks { main, spares: args.spares.clone() }, None));
     }
     if args.target.contains(['/', ':']) || std::path::Path::new(&args.target).is_file() {
         return Err(usage(format!(
@@ -226,7 +224,8 @@ fn disks(args: &Args) -> Result<SetDisks> {
             args.target
         )));
     }
-    SetDisks::of_record(&reach::record(&args.target)?)
+    let record = reach::record(&args.target)?;
+    Ok((SetDisks::of_record(&record)?, Some(record)))
 }
 
 fn serve(

@@ -2,15 +2,16 @@
 
 use anyhow::{Context as _, Result};
 use remap_io::disk::{DiskSpec, OpenOptions};
-use remap_io::members::{Finding, add_spare, find_signature, remove_spare, scan};
+use remap_io::members::{ChangeError, CreateError, add_spare, remove_spare, scan};
 
-use crate::confirm;
 use crate::disks::{self, SetDisks};
 use crate::exit::{Outcome, refusal};
-use crate::reach::{self, Purpose};
+use crate::reach;
 use crate::state::{Folders, Record, SetName};
 use crate::text::table::Table;
 use crate::text::{grouped, size};
+
+use super::create::ask_before_overwriting;
 
 /// Lists the spares of a set, adds one, or removes one.
 ///
@@ -73,7 +74,7 @@ fn closed(name: &str) -> Result<Record> {
 }
 
 fn list(name: &str, json: bool) -> Result<Outcome> {
-    let mut set = reach::reach(name, Purpose::Look)?;
+    let mut set = reach::look(name)?;
     let spares = set.status()?.spares;
     set.finish()?;
     if json {
@@ -103,22 +104,18 @@ fn add(record: &Record, disk: &DiskSpec, force: bool, yes: bool) -> Result<Outco
     disks::refuse_twins(&set.main, &all)?;
     let members = set.open(false)?;
     let new = disk.open(&OpenOptions::default()).context("the new spare")?;
-    if force {
-        match find_signature(&*new) {
-            Ok(Some(Finding::Set { uuid, .. })) if uuid == record.set => {
+    let superblock = match add_spare(&members, new, false) {
+        Err(ChangeError::Spare(CreateError::NotBlank { path, found })) => {
+            if !force {
                 return Err(refusal(format!(
-                    "{disk} is a spare of this very set, or was one: wipe it first"
+                    "{disk} is not blank: it holds {found}. Choose another disk, or pass --force to overwrite all of it"
                 )));
             }
-            Ok(None) => {}
-            Ok(Some(found)) => {
-                let loss = format!("{disk} holds {found}: everything on it will be overwritten.");
-                confirm::demand(yes, &loss, "overwrite")?;
-            }
-            Err((sector, error)) => anyhow::bail!("{disk} cannot be read at sector {sector}: {error}"),
+            ask_before_overwriting(&path, &found, 1, yes)?;
+            add_spare(&members, disk.open(&OpenOptions::default())?, true)?
         }
-    }
-    let superblock = add_spare(&members, new, force)?;
+        added => added?,
+    };
     let mut spares = record.spares.clone();
     spares.push(disks::as_text(&disk)?);
     remember(record, spares)?;
@@ -156,7 +153,10 @@ fn remove(record: &Record, which: &str) -> Result<Outcome> {
     let mut spares = record.spares.clone();
     let removed = spares.remove(at);
     remember(record, spares)?;
-    crate::text::say(&format!("{removed} is no spare of {} any more, and blank", record.name))?;
+    crate::text::say(&format!(
+        "{removed} is no spare of {} any more; its superblocks are erased",
+        record.name
+    ))?;
     Ok(Outcome::Done)
 }
 

@@ -5,7 +5,7 @@ use remap_serve::control::Status;
 use serde::Serialize;
 
 use crate::exit::Outcome;
-use crate::reach::{self, Purpose};
+use crate::reach;
 use crate::text::{count, grouped, size, table};
 
 /// Shows the facts about a set at a glance.
@@ -27,7 +27,7 @@ struct Facts<'s> {
 }
 
 pub fn run(args: &Args) -> Result<Outcome> {
-    let mut set = reach::reach(&args.name, Purpose::Look)?;
+    let mut set = reach::look(&args.name)?;
     let status = set.status()?;
     let open = set.is_running();
     if args.json {

@@ -179,11 +179,26 @@ fn judge(runs: &[Run], first: u32, at: usize) -> PageReport<'_> {
         start: run.layout.page_address(run.copy, index),
         state: match run.found[at] {
             found if Some(found) == generation => PageState::Good,
+            // A copy that was repaired is of a later generation than the others, and says the same.
+            Ok(_) if newest.is_some_and(|newest| says_the_same(newest.page(at), run.page(at))) => {
+                PageState::Good
+            }
             Ok(_) => PageState::Stale,
             Err(state) => state,
         },
     });
     PageReport { index, newest: newest.and_then(|run| run.page(at)), copies: copies.collect() }
+}
+
+/// Whether two valid pages hold the same records.
+fn says_the_same(one: Option<&[u8; PAGE_BYTES]>, other: Option<&[u8; PAGE_BYTES]>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            let (Ok(one), Ok(other)) = (Page::parse_any(one), Page::parse_any(other)) else { return false };
+            (0..RECORDS_PER_PAGE).all(|at| one.record(at) == other.record(at))
+        }
+        _ => false,
+    }
 }
 
 const _: () = assert!(PAGE_SECTORS as usize * 512 == PAGE_BYTES);

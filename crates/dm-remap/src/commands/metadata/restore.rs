@@ -14,7 +14,7 @@ use remap_io::members::{Finding, find_signature};
 
 use crate::exit::{Outcome, refusal};
 use crate::spare::backup::Backup;
-use crate::spare::{SpareDisk, pages};
+use crate::spare::{SpareDisk, pages, repair};
 use crate::text::{count, when};
 use crate::{confirm, disks};
 
@@ -28,12 +28,18 @@ pub fn run(file: &Path, spec: &DiskSpec, yes: bool, force: bool) -> Result<Outco
     let layout = layout.context("a superblock that was checked has a layout")?;
     let plan = plan(&backup, &newest, &spare)?;
     let name = &newest.name;
-    let loss = format!(
-        "{spec}: {} of the set {name} will be written from the backup of {}. What was moved since then and is told by \
-         these pages alone will be read from the main disk again.",
-        count(plan.len() as u64, "map page"),
-        when::show(backup.made_unix_s)
-    );
+    let pages = count(plan.len() as u64, "map page");
+    let from = format!("the backup of {}", when::show(backup.made_unix_s));
+    let loss = if plan.is_empty() {
+        format!(
+            "{spec}: the superblock of the set {name} will be written from {from}; the map there is whole."
+        )
+    } else {
+        format!(
+            "{spec}: the superblock and {pages} of the set {name} will be written from {from}. What was moved since then \
+             and is told by these pages alone will be read from the main disk again."
+        )
+    };
     confirm::demand(yes, &loss, "restore")?;
     let disk = &*spare.disk;
     for (index, bytes) in &plan {
@@ -52,11 +58,21 @@ pub fn run(file: &Path, spec: &DiskSpec, yes: bool, force: bool) -> Result<Outco
             .with_context(|| format!("{spec} cannot be written at sector {start}"))?;
     }
     disk.flush()?;
+    repair_copies(spare)?;
     crate::text::say(&format!(
-        "restored the superblock and {} of the set {name}\nNext: dm-remap check {spec}",
-        count(plan.len() as u64, "map page")
+        "restored the superblock and {pages} of the set {name}\nNext: dm-remap check {spec}"
     ))?;
     Ok(Outcome::Done)
+}
+
+/// Once the superblock is back, copies that are still bad follow from those that are good.
+fn repair_copies(spare: SpareDisk) -> Result<()> {
+    let spare = SpareDisk::read(spare.name, spare.disk);
+    pages::examine(&[&spare], |page| {
+        repair::page(&[&spare], &page);
+        Ok(())
+    })?;
+    Ok(spare.disk.flush()?)
 }
 
 /// Refuses a disk that the backup was not made of.
