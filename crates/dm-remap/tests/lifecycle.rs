@@ -84,7 +84,7 @@ fn a_set_made_elsewhere_is_served_by_its_disks_and_remembered() {
     assert!(server.wait().unwrap().success());
     play.ok(&["remember", "--main", &main, "--spare", "spare"]);
     assert_eq!(play.json(&["status", "s"])["moved_sectors"], 8);
-    play.fails(&["remember", "--main", &main, "--spare", "spare"], 3, "already");
+    play.fails(&["remember", "--main", &main, "--spare", "spare", "--name", "t"], 3, "already, as `s`");
 }
 
 #[test]

@@ -40,6 +40,9 @@ fn any_one_superblock_and_any_one_copy_of_the_map_suffice() {
     let ran = play.run(&["check", "spare"]);
     assert_eq!(ran.code, Some(4), "{ran:?}");
     assert!(ran.stdout.contains("1 of 5 superblock copies good"), "{ran:?}");
+    let report = play.json(&["check", "spare"]);
+    assert_eq!(report[0]["bad_page_copies"], report[0]["pages"]);
+    assert_eq!((&report[0]["lost_page_count"], &report[0]["repaired"]), (&0.into(), &0.into()));
     let damaged = fs::read(play.path("spare")).unwrap();
     play.ok(&["check", "spare", "--repair"]);
     assert!(fs::read(play.path("spare")).unwrap() == whole, "repaired to other bytes than before");

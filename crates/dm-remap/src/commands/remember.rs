@@ -68,6 +68,13 @@ pub fn remember(args: &RememberArgs) -> Result<Outcome> {
             ))
         })?,
     };
+    let (records, _) = folders.records()?;
+    if let Some(known) = records.iter().find(|record| record.set == uuid.to_string()) {
+        return Err(refusal(format!(
+            "this set is remembered already, as `{0}`: dm-remap open {0}, or dm-remap forget {0} first",
+            known.name
+        )));
+    }
     if folders.find(&name)?.is_some() {
         return Err(refusal(format!("there is a set called `{name}` already: choose another with --name")));
     }

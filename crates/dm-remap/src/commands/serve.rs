@@ -16,7 +16,7 @@ use remap_io::members::DeviceOptions;
 use remap_serve::control::{ControlOptions, ControlServer};
 use remap_serve::tls::{ClientCertificates, TlsConfig, TlsPolicy};
 use remap_serve::{Address, NbdOptions, NbdServer};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::disks::{self, SetDisks};
@@ -148,7 +148,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let seen_at = disks.main_last_seen();
     let device = disks.open_device(&args.how.device_options(), record.as_ref())?;
     // Until here a signal ends this process at once, which leaves the set as it was.
-    let mut signals = Signals::new([SIGTERM, SIGINT]).context("cannot take signals")?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("cannot take signals")?;
     let log = Log::start()?;
     let events = log.clone();
     let block_size = device.superblock().block_size;
@@ -170,7 +170,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     if args.background {
         leave_terminal()?;
     }
-    announce(&device, &nbd, requires_tls)?;
+    announce(&device, &nbd, requires_tls);
     systemd::ready(&device);
     log.say(&format!("serving {}", name_of(&device)));
     let second = log.clone();
@@ -195,6 +195,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     systemd::stopping();
     log.say(match why {
         Stop::Signal(SIGINT) => "stopping on SIGINT",
+        Stop::Signal(SIGHUP) => "stopping on SIGHUP",
         Stop::Signal(_) => "stopping on SIGTERM",
         Stop::Request => "stopping on request",
     });
@@ -269,11 +270,11 @@ fn name_of(device: &RemapDevice) -> String {
 }
 
 /// The line that says that clients can connect.
-fn announce(device: &RemapDevice, nbd: &NbdServer, requires_tls: bool) -> Result<()> {
+fn announce(device: &RemapDevice, nbd: &NbdServer, requires_tls: bool) {
     let uris: Vec<String> =
         nbd.addresses().iter().filter_map(|address| address.uri(device.name(), requires_tls)).collect();
-    crate::text::say(&format!("serving {} {}", name_of(device), uris.join(" ")))?;
-    Ok(())
+    // Whoever started this may have gone; clients come all the same.
+    let _ = crate::text::say(&format!("serving {} {}", name_of(device), uris.join(" ")));
 }
 
 /// A session of its own: no terminal's hang-up reaches it, and no folder is kept from being unmounted.
