@@ -26,7 +26,10 @@ pub mod record;
 pub mod recovery;
 pub mod scrub;
 pub mod set;
+#[cfg(not(loom))]
 mod sync;
+#[cfg(loom)]
+pub mod sync;
 pub mod units;
 
 pub use error::DiskError;

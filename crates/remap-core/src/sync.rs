@@ -3,4 +3,9 @@
 #[cfg(not(loom))]
 pub use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 #[cfg(loom)]
-pub use loom::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+pub use loom::sync::atomic::Ordering;
+#[cfg(loom)]
+pub use traced::{AtomicU8, AtomicU32, AtomicU64};
+
+#[cfg(loom)]
+mod traced;
