@@ -8,11 +8,12 @@ use crate::process;
 
 /// A Debian package, and the programs of it that are used. Programs are what is looked for, so that another
 /// system that has them needs no Debian packages.
-const PACKAGES: [(&str, &[&str]); 9] = [
+const PACKAGES: [(&str, &[&str]); 10] = [
     ("fio", &["fio"]),
     ("libnbd-bin", &["nbdinfo", "nbdcopy", "nbdfuse"]),
     ("nbdkit", &["nbdkit"]),
     ("qemu-utils", &["qemu-img", "qemu-io", "qemu-nbd"]),
+    ("gddrescue", &["ddrescuelog"]),
     ("fuse3", &["fusermount3"]),
     ("e2fsprogs", &["mkfs.ext4", "e2fsck"]),
     ("xfsprogs", &["mkfs.xfs", "xfs_repair"]),
