@@ -188,6 +188,11 @@ impl Serving {
     pub fn connections(&self) -> usize {
         self.shared.sessions.count()
     }
+
+    /// Whether clients get nothing without TLS.
+    pub fn requires_tls(&self) -> bool {
+        matches!(self.shared.options.tls, TlsPolicy::Required(_))
+    }
 }
 
 impl fmt::Debug for Serving {

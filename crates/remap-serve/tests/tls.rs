@@ -127,6 +127,7 @@ fn required_tls_serves_encrypted_clients_and_no_others() {
     assert!(is_encrypted(&secure.info("nbds", Some(files.path()))));
     let plain = secure.info("nbd", None);
     assert!(!plain.status.success());
+    assert!(secure.server.serving().requires_tls(), "addresses are told with nbds");
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn row_of_status(name: String, status: &Status) -> Row {
 /// What NBD clients are given to reach an open set.
 pub fn uris(status: &Status) -> Vec<String> {
     let addresses = status.server.nbd.iter().filter_map(|text| Address::from_str(text).ok());
-    addresses.filter_map(|address| address.uri(&status.name, false)).collect()
+    addresses.filter_map(|address| address.uri(&status.name, status.server.requires_tls)).collect()
 }
 
 /// The names under which open sets are reached.

@@ -75,6 +75,8 @@ pub struct Server {
     pub uptime_s: u64,
     /// Where NBD clients reach it, such as `unix:/run/x.sock` or `tcp:127.0.0.1:10809`.
     pub nbd: Vec<String>,
+    /// Whether NBD clients get nothing without TLS.
+    pub requires_tls: bool,
     /// NBD connections now.
     pub connections: u64,
 }

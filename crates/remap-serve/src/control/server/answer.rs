@@ -95,6 +95,7 @@ impl Shared {
             nbd: serving.map_or_else(Vec::new, |serving| {
                 serving.addresses().iter().map(ToString::to_string).collect()
             }),
+            requires_tls: serving.is_some_and(crate::server::Serving::requires_tls),
             connections: serving.map_or(0, |serving| serving.connections() as u64),
         };
         Status::new(self.device.status(), self.device.scrub_status(), server)
