@@ -146,10 +146,11 @@ impl<'s, 'm> Recovery<'s, 'm> {
         let results = self.work_and_commit(port, jobs).await;
         self.set.held.release_all();
         let _ = port.call(Effect::Released).await;
+        // Counted before anybody is told, so that who has been told finds it counted.
+        counters.count_batch(port.now_ms().saturating_sub(started_ms));
         for (job, result) in results.into_iter().enumerate() {
             let _ = port.call(Effect::Finished { job, result }).await;
         }
-        counters.count_batch(port.now_ms().saturating_sub(started_ms));
     }
 
     /// Works and commits; all over again without a spare that failed between the two.
