@@ -246,6 +246,7 @@ fn alternate(order: Order, contenders: &[Contender<'_>]) {
         let middle = median(own.clone());
         let goal = contender
             .goal
+            .filter(|_| order == Order::InARow)
             .map_or(String::new(), |goal| format!("  goal {goal}: {}", verdict(middle <= goal)));
         println!(
             "{:38} {middle:8.1} {lowest:8.1} {highest:8.1} {:7.2}{goal}",

@@ -71,14 +71,13 @@ impl<'a> MapTable<'a> {
         self.records.len() as u32
     }
 
-    /// The block's hash: `SplitMix64`'s finalizer (Steele, Lea and Flood, 2014), whose high and low halves
-    /// are independent: the high chooses the cell, the low is kept in the cell.
+    /// The block's hash: two rounds of multiplication, for the high half chooses the cell and the low is kept in
+    /// the cell. Few operations matter more than many bits well mixed: the shorter a lookup, the more of them
+    /// wait for the memory together.
     #[inline]
     fn hash(block: BlockIndex) -> u64 {
-        let mut h = block.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        h = (h ^ (h >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        h = (h ^ (h >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        h ^ (h >> 31)
+        let wide = u128::from(block.0) * 0x9e37_79b9_7f4a_7c15;
+        ((wide >> 64) as u64 ^ wide as u64).wrapping_mul(0xd6e8_feb8_6659_fd93)
     }
 
     #[inline]

@@ -174,10 +174,8 @@ fn a_block_that_stays_mapped_is_found_while_its_neighbours_come_and_go() {
 /// neighbour. Found by trying, through what a full table tells of where it put them.
 fn crowd() -> Vec<BlockIndex> {
     let home = |block: u64| {
-        let mut h = block.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        h = (h ^ (h >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        h = (h ^ (h >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        h ^= h >> 31;
+        let wide = u128::from(block) * 0x9e37_79b9_7f4a_7c15;
+        let h = ((wide >> 64) as u64 ^ wide as u64).wrapping_mul(0xd6e8_feb8_6659_fd93);
         ((u128::from(h) * u128::from(MapTable::index_cells(SLOTS))) >> 64) as u64
     };
     (0..).filter(|block| home(*block) == home(0)).take(3).map(BlockIndex).collect()
