@@ -16,6 +16,10 @@ use core::fmt;
 /// How many pages are looked at together, at most.
 pub(super) const WINDOW: usize = 256;
 
+/// How far the generation goes on with every opening. A copy of a later generation than any that was read may
+/// have failed to be read just now; what is written from here on must not be taken for the same version.
+const OPENING_STEP: u64 = 1024;
+
 /// How many pages with damaged copies are remembered one by one; more, and all pages are verified.
 const MAX_DAMAGED: usize = 256;
 
@@ -117,7 +121,8 @@ pub async fn open<'s, 'm>(
     let Loader { generation, damaged, all_damaged, .. } = loader;
     let allocator = SlotAllocator::new(allocator);
     let pages = superblock.pages();
-    let mut recovery = Recovery::new(set, superblock, allocator, generation, granularity);
+    let mut recovery =
+        Recovery::new(set, superblock, allocator, generation.saturating_add(OPENING_STEP), granularity);
     if options.read_only {
         set.change_state(SetState::ReadOnly);
     } else {
