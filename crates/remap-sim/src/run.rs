@@ -48,11 +48,11 @@ impl Memory {
     }
 }
 
-/// How a boot ended.
+/// How a batch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Cut,
-    Closed,
+    Done,
 }
 
 /// Lives one life of about `operations` requests, all of it drawn from `seed`.
@@ -80,12 +80,10 @@ fn whole_life(world: &mut World, operations: u64) -> Checked {
         }
         let events = world.profile.events_per_boot;
         world.cut_at = world.now + u64::from(world.rng.u32(1..events));
-        if boot(world, boot_number == 0)? == End::Cut {
-            world.tally.power_cuts += 1;
-            world.power_cut();
-        } else {
-            world.end_of_boot();
-        }
+        // Behind a clean closing, too: what was closed must not need the power.
+        boot(world, boot_number == 0)?;
+        world.tally.power_cuts += 1;
+        world.power_cut();
     }
     world.cut_at = u64::MAX;
     read_everything(world)
@@ -153,12 +151,12 @@ fn find(world: &mut World, port: &Port<'_>) -> Checked<Option<Superblock>> {
     Ok(newest)
 }
 
-fn boot(world: &mut World, first: bool) -> Checked<End> {
+fn boot(world: &mut World, first: bool) -> Checked {
     let mut scratch = vec![0; 32 * 4096];
     let port = Port::new(&mut scratch, world.now_ms);
     let Some(superblock) = find(world, &port)? else {
         world.tally.cuts_in_opening += 1;
-        return Ok(End::Cut);
+        return Ok(());
     };
     let mut memory = Memory::of(&superblock);
     let shared = SetMemory { filter: &memory.filter, records: &memory.records, index: &memory.index };
@@ -178,7 +176,7 @@ fn boot(world: &mut World, first: bool) -> Checked<End> {
         Some(Err(error)) => return Err(Violation(format!("the set does not open: {error}"))),
         None => {
             world.tally.cuts_in_opening += 1;
-            return Ok(End::Cut);
+            return Ok(());
         }
     };
     check_tables(&set)?;
@@ -187,12 +185,12 @@ fn boot(world: &mut World, first: bool) -> Checked<End> {
         if waiting > 0 && world.rng.u8(..4) == 0 {
             if run_batch(world, &set, &port, &mut recovery)? == End::Cut {
                 world.tally.cuts_in_recovery += 1;
-                return Ok(End::Cut);
+                return Ok(());
             }
         } else if world.rng.u16(..600) == 0 {
             let page = world.rng.u32(..recovery.superblock().pages());
             if drive(world, Some(&set), &port, pin!(recovery.verify_page(&port, page)))?.is_none() {
-                return Ok(End::Cut);
+                return Ok(());
             }
         } else {
             world.step(&set)?;
@@ -201,11 +199,11 @@ fn boot(world: &mut World, first: bool) -> Checked<End> {
     if world.rng.u8(..8) == 0 && world.disks.iter().all(|disk| disk.dead.is_none()) {
         return close(world, &set, &port, &mut recovery);
     }
-    Ok(End::Cut)
+    Ok(())
 }
 
 /// Lets everything that is under way end, and closes the set.
-fn close(world: &mut World, set: &Set<'_>, port: &Port<'_>, recovery: &mut Recovery<'_, '_>) -> Checked<End> {
+fn close(world: &mut World, set: &Set<'_>, port: &Port<'_>, recovery: &mut Recovery<'_, '_>) -> Checked {
     world.cut_at = u64::MAX;
     let depth = std::mem::replace(&mut world.profile.depth, 0);
     let orders = std::mem::replace(&mut world.profile.order_every, 0);
@@ -221,14 +219,14 @@ fn close(world: &mut World, set: &Set<'_>, port: &Port<'_>, recovery: &mut Recov
     world.profile.depth = depth;
     world.profile.order_every = orders;
     if world.disks.iter().any(|disk| disk.dead.is_some()) {
-        return Ok(End::Cut);
+        return Ok(());
     }
     let closed = drive(world, Some(set), port, pin!(recovery.close(port)))?;
     check!(matches!(closed, Some(Ok(()))), "closing failed: {closed:?}");
     // What was closed is durable: a power cut behind it takes nothing.
     let now = world.tick();
     world.model.flushed(now);
-    Ok(End::Cut)
+    Ok(())
 }
 
 /// One batch of recovery, with the rest of the world going on between its effects.
@@ -268,7 +266,7 @@ fn run_batch(
     }
     world.batch = None;
     check_tables(set)?;
-    Ok(End::Closed)
+    Ok(End::Done)
 }
 
 /// What must be true of the tables whenever nothing changes them.
