@@ -49,8 +49,8 @@ pub struct Recovery<'s, 'm> {
     set: &'s Set<'m>,
     superblock: Superblock,
     allocator: SlotAllocator<'m>,
-    changes: Changes,
-    bad_copies: BadCopies,
+    changes: &'m mut Changes,
+    bad_copies: &'m mut BadCopies,
     /// Of the last map pages written.
     generation: u64,
     /// By spare: slot data was written and not flushed.
@@ -59,6 +59,21 @@ pub struct Recovery<'s, 'm> {
     granularity: Granularity,
     /// Why a commit in the middle of the batch failed.
     spoiled: Option<CommitError>,
+}
+
+/// What the writer of a set keeps in mind between its steps; too large for a small stack, hence memory of the
+/// caller.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    changes: Changes,
+    bad_copies: BadCopies,
+}
+
+impl Workspace {
+    /// An empty one.
+    pub const fn new() -> Self {
+        Self { changes: Changes::new(), bad_copies: BadCopies::new() }
+    }
 }
 
 /// In what pieces the disks are asked. In sectors.
@@ -96,6 +111,7 @@ impl<'s, 'm> Recovery<'s, 'm> {
         set: &'s Set<'m>,
         superblock: Superblock,
         allocator: SlotAllocator<'m>,
+        workspace: &'m mut Workspace,
         generation: u64,
         granularity: Granularity,
     ) -> Self {
@@ -103,8 +119,8 @@ impl<'s, 'm> Recovery<'s, 'm> {
             set,
             superblock,
             allocator,
-            changes: Changes::default(),
-            bad_copies: BadCopies::default(),
+            changes: &mut workspace.changes,
+            bad_copies: &mut workspace.bad_copies,
             generation,
             unflushed: [false; MAX_SPARES],
             vitality: Vitality::default(),

@@ -10,7 +10,7 @@ use remap_core::open::{self, OpenError, OpenOptions};
 use remap_core::plan::NewSet;
 use remap_core::port::{Device, Effect, Port, Step};
 use remap_core::record::Record;
-use remap_core::recovery::{MAX_BATCH, Recovery};
+use remap_core::recovery::{MAX_BATCH, Recovery, Workspace};
 use remap_core::set::{MemorySizes, Set, SetMemory};
 use remap_core::units::SECTOR_BYTES;
 use remap_core::{DiskError, Sector, SectorRange, SlotIndex};
@@ -34,6 +34,7 @@ struct Memory {
     records: Vec<AtomicU64>,
     index: Vec<AtomicU32>,
     allocator: Vec<u64>,
+    workspace: Workspace,
 }
 
 impl Memory {
@@ -44,6 +45,7 @@ impl Memory {
             records: (0..sizes.record_words).map(|_| AtomicU64::new(0)).collect(),
             index: (0..sizes.index_cells).map(|_| AtomicU32::new(0)).collect(),
             allocator: vec![0; sizes.allocator_words as usize],
+            workspace: Workspace::new(),
         }
     }
 }
@@ -169,7 +171,7 @@ fn boot(world: &mut World, first: bool) -> Checked {
     }
     let physical_bytes = world.profile.physical as u32 * 512;
     let options = OpenOptions { logical_bytes: 512, physical_bytes, ..OpenOptions::default() };
-    let opening = open::open(&port, &set, superblock, &mut memory.allocator, options);
+    let opening = open::open(&port, &set, superblock, &mut memory.allocator, &mut memory.workspace, options);
     let opened: Option<Result<Recovery<'_, '_>, OpenError>> = drive(world, Some(&set), &port, pin!(opening))?;
     let mut recovery = match opened {
         Some(Ok(recovery)) => recovery,
@@ -314,7 +316,7 @@ fn read_everything(world: &mut World) -> Checked {
         return Err(Violation("a valid superblock makes no set".into()));
     };
     let options = OpenOptions { logical_bytes: 512, physical_bytes: 512, ..OpenOptions::default() };
-    let opening = open::open(&port, &set, superblock, &mut memory.allocator, options);
+    let opening = open::open(&port, &set, superblock, &mut memory.allocator, &mut memory.workspace, options);
     let opened = drive(world, Some(&set), &port, pin!(opening))?;
     check!(matches!(opened, Some(Ok(_))), "the set does not open at the end");
     for sector in 0..world.profile.main_sectors {

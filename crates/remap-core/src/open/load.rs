@@ -7,7 +7,7 @@ use crate::layout::{PAGE_BYTES, PAGE_SECTORS, RECORDS_PER_PAGE};
 use crate::open::FormatError;
 use crate::port::{Device, Effect, Place, Port};
 use crate::record::{Record, is_newer};
-use crate::recovery::{Granularity, Recovery};
+use crate::recovery::{Granularity, Recovery, Workspace};
 use crate::set::{Set, SetState, SpareState};
 use crate::units::{SECTOR_SHIFT, SlotIndex};
 use arrayvec::ArrayVec;
@@ -86,6 +86,7 @@ pub async fn open<'s, 'm>(
     set: &'s Set<'m>,
     superblock: Superblock,
     allocator: &'m mut [u64],
+    workspace: &'m mut Workspace,
     options: OpenOptions,
 ) -> Result<Recovery<'s, 'm>, OpenError> {
     if (allocator.len() as u64) < superblock.records().div_ceil(64) {
@@ -121,8 +122,8 @@ pub async fn open<'s, 'm>(
     let Loader { generation, damaged, all_damaged, .. } = loader;
     let allocator = SlotAllocator::new(allocator);
     let pages = superblock.pages();
-    let mut recovery =
-        Recovery::new(set, superblock, allocator, generation.saturating_add(OPENING_STEP), granularity);
+    let generation = generation.saturating_add(OPENING_STEP);
+    let mut recovery = Recovery::new(set, superblock, allocator, workspace, generation, granularity);
     if options.read_only {
         set.change_state(SetState::ReadOnly);
     } else {

@@ -36,6 +36,10 @@ pub struct Changes {
 }
 
 impl Changes {
+    pub const fn new() -> Self {
+        Self { list: ArrayVec::new_const() }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }

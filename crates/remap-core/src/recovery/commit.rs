@@ -49,6 +49,10 @@ pub struct BadCopies {
 }
 
 impl BadCopies {
+    pub const fn new() -> Self {
+        Self { list: ArrayVec::new_const() }
+    }
+
     fn contains(&self, spare: usize, copy: u32, page: u32) -> bool {
         self.list.contains(&CopyAt { spare, copy, page })
     }

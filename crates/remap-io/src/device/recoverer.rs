@@ -8,7 +8,7 @@ use std::time::Duration;
 use remap_core::format::superblock::Superblock;
 use remap_core::open::{OpenError, OpenOptions, open};
 use remap_core::port::{Device, Effect, Outcome, Port};
-use remap_core::recovery::Recovery;
+use remap_core::recovery::{Recovery, Workspace};
 use remap_core::set::MemorySizes;
 
 use crate::disk::AlignedBuffer;
@@ -37,9 +37,10 @@ pub fn run(
         return;
     };
     let mut allocator = vec![0; words];
+    let mut workspace = Workspace::new();
     let mut scratch = AlignedBuffer::zeroed(SCRATCH);
     let port = Port::new(&mut scratch, shared.now_ms());
-    let opening = open(&port, shared.set(), superblock, &mut allocator, options);
+    let opening = open(&port, shared.set(), superblock, &mut allocator, &mut workspace, options);
     let mut recovery = match drive(shared, &port, &mut [], opening) {
         Ok(recovery) => recovery,
         Err(error) => {

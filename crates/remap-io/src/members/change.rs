@@ -9,7 +9,7 @@ use remap_core::plan::PlanError;
 use remap_core::port::{Effect, Outcome, Port};
 use remap_core::record::Record;
 use remap_core::recovery::job::{Job, JobError, JobKind};
-use remap_core::recovery::{MAX_BATCH, Recovery};
+use remap_core::recovery::{MAX_BATCH, Recovery, Workspace};
 use remap_core::set::MemorySizes;
 use remap_core::units::SlotIndex;
 use remap_core::{DiskError, SectorRange};
@@ -148,6 +148,7 @@ fn empty_spare(
     let set = OwnedSet::new(superblock, &present).ok_or_else(no_memory)?;
     let words = usize::try_from(MemorySizes::of(superblock).allocator_words).map_err(|_| no_memory())?;
     let mut allocator = vec![0; words];
+    let mut workspace = Workspace::new();
     let main = &*members.main;
     let logical = disks.iter().chain([&main]).map(|disk| disk.facts().logical_block_bytes).max();
     let options = remap_core::open::OpenOptions {
@@ -157,7 +158,7 @@ fn empty_spare(
     };
     let bare = Bare { main: Some(main), spares: disks.iter().map(|disk| Some(*disk)).collect() };
     bare.run(async |port: &Port<'_>| {
-        let opening = open(port, set.get(), superblock.clone(), &mut allocator, options);
+        let opening = open(port, set.get(), superblock.clone(), &mut allocator, &mut workspace, options);
         let mut recovery = Box::pin(opening).await.map_err(engine)?;
         recovery.drain_spare(index, true);
         let emptied = carry_off(&bare, &mut recovery, index);
