@@ -52,7 +52,7 @@ pub fn health(condition: &Condition) -> u8 {
     let share = if condition.slots_total == 0 {
         40
     } else {
-        (u128::from(taken) * 40 / u128::from(condition.slots_total)) as u64
+        taken.saturating_mul(40) / condition.slots_total
     };
     let lost = match condition.lost_sectors {
         0 => 0,

@@ -84,9 +84,12 @@ impl Scrub {
         if self.rate_bytes_per_s == 0 {
             return 0;
         }
-        let bytes = u128::from(self.read_sectors) * 512;
-        let ms = bytes * 1000 / u128::from(self.rate_bytes_per_s);
-        self.started_ms.saturating_add(u64::try_from(ms).unwrap_or(u64::MAX))
+        // Whole seconds and the rest, so that neither product overflows for a disk and a rate that exist; 128-bit
+        // division is more than a kernel offers.
+        let bytes = self.read_sectors.saturating_mul(512);
+        let (rate, rest) = (self.rate_bytes_per_s, bytes % self.rate_bytes_per_s);
+        let ms = (bytes / rate).saturating_mul(1000).saturating_add(rest.saturating_mul(1000) / rate);
+        self.started_ms.saturating_add(ms)
     }
 
     /// Something in `range`, which was told to be read in one go, cannot be read. A large range is read
