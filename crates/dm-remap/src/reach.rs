@@ -16,6 +16,7 @@ use remap_serve::control::{Client, ClientError, Order, Request, Response, Status
 use crate::disks::SetDisks;
 use crate::exit::refusal;
 use crate::state::{Folders, Record, SetName};
+use crate::text::complain;
 
 /// How long a server may take to state a fact.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -106,6 +107,10 @@ fn reach(name: &str, purpose: Purpose) -> Result<Reached> {
     let device = SetDisks::of_record(&record)?
         .open_device(&options, Some(&record))
         .with_context(|| format!("the set {name} is closed, and cannot be opened to do this"))?;
+    // Whoever changes a set has looked at it before.
+    if let Some(doubt) = device.doubt().filter(|_| purpose == Purpose::Look) {
+        complain(&format!("dm-remap: {name}: warning: {doubt}"));
+    }
     Ok(Reached::Closed(device))
 }
 

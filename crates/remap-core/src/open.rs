@@ -5,7 +5,7 @@ mod load;
 mod superblocks;
 
 pub use added::format_added;
-pub use load::{OpenError, OpenOptions, open};
+pub use load::{Loaded, OpenError, OpenOptions, load, open};
 pub use superblocks::{CopyState, SuperblockScan, read_superblocks};
 
 use crate::error::DiskError;
@@ -138,9 +138,16 @@ impl Recovery<'_, '_> {
         self.mark(port, false).await
     }
 
-    /// Makes everything durable and marks the set as closed cleanly. To be called when no request is under
-    /// way and none will come.
+    /// As [`close_knowing`](Self::close_knowing), for a user of the set that does not look at what is on it.
     pub async fn close(&mut self, port: &Port<'_>) -> Result<(), FormatError> {
+        // What was known has perhaps been overwritten since.
+        self.close_knowing(port, "").await
+    }
+
+    /// Makes everything durable and marks the set as closed cleanly. To be called when no request is under
+    /// way and none will come. `filesystem_uuid` is of what is on the set, see
+    /// [`MainIdentity`](crate::format::superblock::MainIdentity); empty where that is not known.
+    pub async fn close_knowing(&mut self, port: &Port<'_>, filesystem_uuid: &str) -> Result<(), FormatError> {
         if self.set().state() == SetState::ReadOnly {
             return Ok(());
         }
@@ -153,6 +160,7 @@ impl Recovery<'_, '_> {
                     .map_err(|error| FormatError { spare, error })?;
             }
         }
+        self.note_filesystem(filesystem_uuid);
         self.mark(port, true).await
     }
 

@@ -208,6 +208,21 @@ fn the_clean_mark_tells_whether_a_set_was_closed() {
 }
 
 #[test]
+fn a_close_records_what_is_on_the_set_and_one_that_does_not_look_forgets_it() {
+    let mut rig = closed_set();
+    let recorded = |rig: &mut Rig| rig.newest_superblock(1).unwrap().main.filesystem_uuid.to_string();
+    for (told, expected) in [("a UUID", "a UUID"), ("a\nb", ""), ("another", "another")] {
+        let mut engine = rig.open();
+        rig.run(async |port| engine.recovery.close_knowing(port, told).await).unwrap();
+        assert_eq!(recorded(&mut rig), expected);
+    }
+    let engine = rig.open();
+    assert_eq!(recorded(&mut rig), "another", "while the set is open it is the last that was known");
+    rig.close(engine);
+    assert_eq!(recorded(&mut rig), "");
+}
+
+#[test]
 fn a_disk_without_a_superblock_and_one_of_a_newer_version_are_told_apart() {
     let mut rig = closed_set();
     rig.main().faults.clear();

@@ -12,6 +12,7 @@ use remap_core::format::superblock::Superblock;
 use remap_core::{Sector, SectorRange};
 
 mod close;
+mod contents;
 mod effects;
 mod error;
 mod events;
@@ -64,15 +65,18 @@ pub struct RemapDevice {
     recovery: Mutex<Option<JoinHandle<()>>>,
     scrubber: Scrubber,
     closing: Mutex<Option<Result<(), CloseError>>>,
+    doubt: Option<String>,
     name: String,
 }
 
 impl RemapDevice {
     /// Opens the set that the members form, repairs what is damaged of its metadata and marks it as in use.
     ///
-    /// The spares may be given in any order. The main device must be the one that the set was made for: its
-    /// size, and its serial number and WWN where both are known, unless
-    /// [`accept_other_main`](DeviceOptions::accept_other_main).
+    /// The spares may be given in any order. The main device must be the one that the set was made for, unless
+    /// [`accept_other_main`](DeviceOptions::accept_other_main): its size, and where both are known its serial
+    /// number, WWN and partition UUID. What is on it must be what was there when the set was closed; after an
+    /// end without a close, when it may have changed since it was recorded, that is only
+    /// [doubted](Self::doubt).
     pub fn open(members: Members, options: &DeviceOptions) -> Result<Arc<Self>, OpenError> {
         open::open(members, options).map(Arc::new)
     }
@@ -107,6 +111,11 @@ impl RemapDevice {
     /// Whether it was opened read-only. A device can also become so, see [`Status::state`].
     pub fn is_read_only(&self) -> bool {
         self.shared.read_only
+    }
+
+    /// What makes it doubtful, as a sentence, that the main device is the one that the set had before.
+    pub fn doubt(&self) -> Option<&str> {
+        self.doubt.as_deref()
     }
 
     /// The name of the set; may be empty.

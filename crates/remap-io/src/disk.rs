@@ -42,6 +42,8 @@ pub struct DiskFacts {
     pub serial: Option<String>,
     /// The world-wide name, where it is told (`naa.…`, `eui.…`, `t10.…`).
     pub wwn: Option<String>,
+    /// The UUID of the partition that it is, where it is one and that is told.
+    pub partition_uuid: Option<String>,
     /// Whether writes are refused.
     pub read_only: bool,
 }
@@ -57,6 +59,7 @@ impl DiskFacts {
             rotational: None,
             serial: None,
             wwn: None,
+            partition_uuid: None,
             read_only: false,
         }
     }

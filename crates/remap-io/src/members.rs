@@ -13,10 +13,13 @@ use crate::device::{Bench, OpenError, perform};
 use crate::disk::{AlignedBuffer, Disk, DiskFacts};
 
 mod change;
+mod contents;
 mod create;
+pub(crate) mod identity;
 mod signatures;
 
 pub use change::{ChangeError, add_spare, remove_spare};
+pub(crate) use contents::Contents;
 pub use create::{CreateError, CreateOptions, create};
 pub use signatures::{Finding, find_signature};
 
@@ -35,7 +38,8 @@ pub struct Members {
 pub struct DeviceOptions {
     /// Write nothing, neither to the main device nor to the spares.
     pub read_only: bool,
-    /// Go on although the main device is not the one that the set was made for, unless it is smaller.
+    /// Go on although the main device is not the one that the set was made for, unless it is smaller. When the
+    /// set is opened for writing, it is this device's from then on.
     pub accept_other_main: bool,
     /// Only with `read_only`: go on although no copy of some map pages is valid, so that which blocks they
     /// mapped is unknown, and reads of those return what the main device holds.
@@ -165,22 +169,26 @@ pub(crate) fn path_of(disk: &dyn Disk) -> PathBuf {
     disk.path().map_or_else(|| PathBuf::from("a disk in memory"), Into::into)
 }
 
-/// Refuses a main device that is not the one that the set was made for, unless it is accepted.
+/// Refuses a main device that is not the one that the set was made for, unless it is accepted. Returns whether
+/// it is another one.
 pub(crate) fn check_main(
     main: &dyn Disk,
     superblock: &Superblock,
     options: &DeviceOptions,
-) -> Result<(), OpenError> {
+) -> Result<bool, OpenError> {
     let facts = main.facts();
     // Neither a smaller one nor one that takes only larger requests can be the set's, whoever accepts it.
-    let is_possible = facts.sectors >= superblock.main.sectors
+    let can_be_accepted = facts.sectors >= superblock.main.sectors
         && facts.logical_block_bytes <= superblock.main.logical_bytes;
     match main_difference(facts, superblock) {
-        Some(_) if options.accept_other_main && is_possible => Ok(()),
-        Some(difference) => {
-            Err(OpenError::OtherMain { path: path_of(main), name: superblock.name.to_string(), difference })
-        }
-        None => Ok(()),
+        Some(_) if options.accept_other_main && can_be_accepted => Ok(true),
+        Some(difference) => Err(OpenError::OtherMain {
+            path: path_of(main),
+            name: superblock.name.to_string(),
+            difference,
+            can_be_accepted,
+        }),
+        None => Ok(false),
     }
 }
 
@@ -199,22 +207,14 @@ fn main_difference(main: &DiskFacts, superblock: &Superblock) -> Option<String> 
             main.logical_block_bytes, known.logical_bytes
         ));
     }
-    let differs = |what: &str, now: &Option<String>, then: &str| match now {
-        Some(now) if !then.is_empty() && text::<64>(now).as_deref() != Some(then) => {
-            Some(format!("its {what} is {now}, and the set was made for {then}"))
-        }
-        _ => None,
+    let differs = |what: &str, now: &str, then: &str| {
+        let both_known = !now.is_empty() && !then.is_empty();
+        (both_known && now != then).then(|| format!("its {what} is {now}, and the set was made for {then}"))
     };
-    differs("serial number", &main.serial, &known.serial).or_else(|| differs("WWN", &main.wwn, &known.wwn))
-}
-
-/// A text as a superblock can hold it: no control characters, cut to `N` bytes.
-pub(crate) fn text<const N: usize>(from: &str) -> Option<String> {
-    let mut text: String = from.chars().filter(|c| !c.is_control()).collect();
-    while text.len() > N {
-        text.pop();
-    }
-    (!text.is_empty()).then_some(text)
+    let now = identity::of(main, None);
+    differs("serial number", &now.serial, &known.serial)
+        .or_else(|| differs("WWN", &now.wwn, &known.wwn))
+        .or_else(|| differs("partition UUID", &now.partition_uuid, &known.partition_uuid))
 }
 
 #[cfg(test)]

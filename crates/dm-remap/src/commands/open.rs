@@ -13,7 +13,7 @@ use crate::reach::{self, Reached};
 use crate::state::Folders;
 use crate::text::complain;
 
-use super::serve::How;
+use super::serve::{How, WARNING};
 
 /// A log that has become this long is started anew with the next server.
 const LOG_BYTES: u64 = 1 << 20;
@@ -109,12 +109,20 @@ fn open(folders: &Folders, name: &str, how: &How) -> Result<Opened> {
     BufReader::new(stdout).read_line(&mut line).context("the server cannot be heard")?;
     if line.is_empty() {
         let status = server.wait().context("the server cannot be waited for")?;
-        let why = what_it_said(&log_path, log_start)?;
+        let said = what_it_said(&log_path, log_start)?;
+        let said = said.trim();
+        let why = match said.strip_prefix("dm-remap: ").unwrap_or(said) {
+            "" => "the server ended without a word".to_owned(),
+            why => why.to_owned(),
+        };
         return Err(match status.code() {
             Some(3) => refusal(why),
             Some(_) => anyhow::Error::msg(why),
             None => anyhow::Error::msg(format!("the server was ended ({status}); {why}")),
         });
+    }
+    for warning in what_it_said(&log_path, log_start)?.lines().filter_map(|line| line.split_once(WARNING)) {
+        complain(&format!("dm-remap: {name}: {WARNING}{}", warning.1));
     }
     let uris = line.split_ascii_whitespace().filter(|word| word.starts_with("nbd")).map(str::to_owned);
     Ok(Opened { name: name.to_owned(), uris: uris.collect(), was_open: false })
@@ -132,13 +140,11 @@ fn open_log(path: &Path) -> Result<(File, u64)> {
     Ok((log, length))
 }
 
-/// What a server that did not start has written to its log.
+/// What a server has written to its log since it was started.
 fn what_it_said(path: &Path, start: u64) -> Result<String> {
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let mut log = File::open(path)?;
     log.seek(SeekFrom::Start(start))?;
-    log.read_to_string(&mut text)?;
-    let text = text.trim();
-    let text = text.strip_prefix("dm-remap: ").unwrap_or(text);
-    Ok(if text.is_empty() { "the server ended without a word".into() } else { text.to_owned() })
+    log.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -33,6 +33,7 @@ struct Seen {
     sectors: u64,
     serial: Option<String>,
     wwn: Option<String>,
+    partition_uuid: Option<String>,
     scan: SuperblockScan,
     legacy: Option<Legacy>,
 }
@@ -67,6 +68,7 @@ fn look(path: &Path) -> Result<Seen> {
         sectors: facts.sectors,
         serial: facts.serial.clone(),
         wwn: facts.wwn.clone(),
+        partition_uuid: facts.partition_uuid.clone(),
         scan: scan(&*disk),
         legacy: legacy::find(&*disk),
     })

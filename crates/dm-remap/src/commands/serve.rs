@@ -26,6 +26,9 @@ use crate::state::Record;
 use log::Log;
 use sockets::Sockets;
 
+/// What lines begin with that whoever has a set opened is to see.
+pub const WARNING: &str = "warning: ";
+
 /// How long clients have to receive the answers to what is under way.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -74,7 +77,8 @@ pub struct How {
     /// Write nothing, neither to the main disk nor to a spare.
     #[arg(long)]
     pub read_only: bool,
-    /// Go on although the main disk is not the one that the set was made for.
+    /// Go on although the main disk is not the one that the set had, or holds something else than at the set's
+    /// last close; it is the set's from then on.
     #[arg(long)]
     pub accept_other_main: bool,
     /// With --read-only: go on although spares are missing; what was carried there reads as lost.
@@ -155,9 +159,12 @@ pub fn run(args: &Args) -> Result<Outcome> {
     device.set_event_sink(Box::new(move |event| events.event(event, block_size)));
     if let Some(seen_at) = seen_at.filter(|_| is_nameless(&device)) {
         log.say(&format!(
-            "the main disk was last seen as {seen_at}, and nothing but its size tells whether {} is the same",
+            "{WARNING}the main disk was last seen as {seen_at}, and nothing but its size tells whether {} is the same",
             disks.main
         ));
+    }
+    if let Some(doubt) = device.doubt() {
+        log.say(&format!("{WARNING}{doubt}"));
     }
     let served = serve(args, &device, inherited, tls, &stop, &log);
     let (nbd, control) = match served {
@@ -170,6 +177,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
     if args.background {
         leave_terminal()?;
     }
+    // Who reads the announcement finds the warnings written.
+    log.finish();
     announce(&device, &nbd, requires_tls);
     systemd::ready(&device);
     log.say(&format!("serving {}", name_of(&device)));
@@ -261,7 +270,8 @@ fn serve(
 /// Whether nothing is known by which the main disk could be told from others.
 fn is_nameless(device: &RemapDevice) -> bool {
     let main = device.superblock().main;
-    main.serial.is_empty() && main.wwn.is_empty()
+    let names = [&*main.serial, &*main.wwn, &*main.partition_uuid, &*main.filesystem_uuid];
+    names.iter().all(|name| name.is_empty())
 }
 
 /// The set's name, or its UUID if it has none.

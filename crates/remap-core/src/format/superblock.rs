@@ -88,7 +88,8 @@ pub struct MainIdentity {
     pub wwn: ArrayString<64>,
     /// UUID of the partition.
     pub partition_uuid: ArrayString<40>,
-    /// UUID of the file system that was on it when the set was made.
+    /// UUID of the file system, or whatever else has one, that was on the set when it was made, opened or
+    /// closed last, the latest of these; empty where that is not known.
     pub filesystem_uuid: ArrayString<40>,
     /// Where it was last seen.
     pub path: ArrayString<256>,

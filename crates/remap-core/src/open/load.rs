@@ -89,6 +89,18 @@ pub async fn open<'s, 'm>(
     workspace: &'m mut Workspace,
     options: OpenOptions,
 ) -> Result<Recovery<'s, 'm>, OpenError> {
+    load(port, set, superblock, allocator, workspace, options).await?.begin(port).await
+}
+
+/// The first half of [`open`], which writes nothing: afterwards `set` tells where each sector is read.
+pub async fn load<'s, 'm>(
+    port: &Port<'_>,
+    set: &'s Set<'m>,
+    superblock: Superblock,
+    allocator: &'m mut [u64],
+    workspace: &'m mut Workspace,
+    options: OpenOptions,
+) -> Result<Loaded<'s, 'm>, OpenError> {
     if (allocator.len() as u64) < superblock.records().div_ceil(64) {
         return Err(OpenError::Memory);
     }
@@ -121,24 +133,52 @@ pub async fn open<'s, 'm>(
     }
     let Loader { generation, damaged, all_damaged, .. } = loader;
     let allocator = SlotAllocator::new(allocator);
-    let pages = superblock.pages();
     let generation = generation.saturating_add(OPENING_STEP);
     let mut recovery = Recovery::new(set, superblock, allocator, workspace, generation, granularity);
     if options.read_only {
         set.change_state(SetState::ReadOnly);
-    } else {
-        for page in 0..pages {
-            if all_damaged || damaged.contains(&page) {
-                recovery.verify_page(port, page).await;
+    }
+    let duplicates = recovery.index_loaded().map_err(|()| OpenError::Memory)?;
+    Ok(Loaded { recovery, damaged, all_damaged, duplicates })
+}
+
+/// A set whose mappings are known and of which nothing has been written yet.
+#[derive(Debug)]
+pub struct Loaded<'s, 'm> {
+    recovery: Recovery<'s, 'm>,
+    damaged: ArrayVec<u32, MAX_DAMAGED>,
+    all_damaged: bool,
+    /// How many slots hold an older record of a block.
+    duplicates: u32,
+}
+
+impl<'s, 'm> Loaded<'s, 'm> {
+    /// Has the set remember what is on it now, by its UUID; see
+    /// [`MainIdentity`](crate::format::superblock::MainIdentity).
+    pub fn note_filesystem(&mut self, uuid: &str) {
+        self.recovery.note_filesystem(uuid);
+    }
+
+    /// The second half of [`open`]: repairs what is damaged and marks the set as in use.
+    pub async fn begin(self, port: &Port<'_>) -> Result<Recovery<'s, 'm>, OpenError> {
+        let Self { mut recovery, damaged, all_damaged, duplicates } = self;
+        let is_writable = recovery.set().state() != SetState::ReadOnly;
+        if is_writable {
+            for page in 0..recovery.superblock().pages() {
+                if all_damaged || damaged.contains(&page) {
+                    recovery.verify_page(port, page).await;
+                }
             }
         }
+        if duplicates > 0 {
+            recovery.free_duplicates(port).await;
+        }
+        if is_writable {
+            recovery.mark_open(port).await.map_err(OpenError::Write)?;
+        }
+        recovery.find_places(port).await;
+        Ok(recovery)
     }
-    recovery.index_loaded(port).await.map_err(|()| OpenError::Memory)?;
-    if !options.read_only {
-        recovery.mark_open(port).await.map_err(OpenError::Write)?;
-    }
-    recovery.find_places(port).await;
-    Ok(recovery)
 }
 
 /// What is known of one page after some of its copies.
@@ -265,9 +305,10 @@ impl Loader<'_, '_> {
 
 impl Recovery<'_, '_> {
     /// Enters the loaded records into index, filter and allocator. Of two records of one block the later
-    /// counts; the other's slot is freed, durably unless the set is read-only.
-    async fn index_loaded(&mut self, port: &Port<'_>) -> Result<(), ()> {
+    /// counts. Returns how many slots hold an older one; they stay taken.
+    fn index_loaded(&mut self) -> Result<u32, ()> {
         let set = self.set();
+        let mut duplicates = 0;
         for number in 0..set.table.slots() {
             let slot = SlotIndex(number);
             match set.table.record(slot) {
@@ -288,18 +329,28 @@ impl Recovery<'_, '_> {
                     else {
                         return Err(());
                     };
-                    let older = if is_newer(version, other_version) {
+                    duplicates += 1;
+                    if is_newer(version, other_version) {
                         set.table.relink(other, slot);
                         set.gauges.replace(Some(other_masks), Some(masks));
-                        other
-                    } else {
-                        slot
-                    };
-                    self.free_duplicate(port, older).await;
+                    }
                 }
             }
         }
+        Ok(duplicates)
+    }
+
+    /// Frees the slots that hold an older record of a block, durably unless the set is read-only.
+    async fn free_duplicates(&mut self, port: &Port<'_>) {
+        let set = self.set();
+        for number in 0..set.table.slots() {
+            let slot = SlotIndex(number);
+            if let Record::Used { block, .. } = set.table.record(slot)
+                && set.table.lookup(block).is_some_and(|mapping| mapping.slot != slot)
+            {
+                self.free_duplicate(port, slot).await;
+            }
+        }
         self.settle_duplicates(port).await;
-        Ok(())
     }
 }

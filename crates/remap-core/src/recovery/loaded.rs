@@ -7,6 +7,7 @@ use crate::port::Port;
 use crate::record::Record;
 use crate::set::SetState;
 use crate::units::SlotIndex;
+use arrayvec::ArrayString;
 
 impl Recovery<'_, '_> {
     pub(crate) fn take_slot(&mut self, slot: SlotIndex) {
@@ -15,6 +16,13 @@ impl Recovery<'_, '_> {
 
     pub(crate) fn replace_superblock(&mut self, superblock: Superblock) {
         self.superblock = superblock;
+    }
+
+    pub(crate) fn note_filesystem(&mut self, uuid: &str) {
+        // A text that no superblock can hold would make one that cannot be read.
+        let is_plain = !uuid.chars().any(char::is_control);
+        let uuid = ArrayString::from(uuid).ok().filter(|_| is_plain);
+        self.superblock.main.filesystem_uuid = uuid.unwrap_or_default();
     }
 
     /// Frees a slot whose block lives elsewhere since a power cut. In the order of a commit: its page's copies

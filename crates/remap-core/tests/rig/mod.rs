@@ -170,8 +170,8 @@ impl Rig {
         let set: &'static Set<'static> = Box::leak(Box::new(Set::new(&superblock, present, memory).unwrap()));
         let allocator = vec![0; sizes.allocator_words as usize].leak();
         let workspace = Box::leak(Box::default());
-        let recovery =
-            self.run(async |port| Box::pin(open(port, set, superblock, allocator, workspace, options)).await)?;
+        let recovery = self
+            .run(async |port| Box::pin(open(port, set, superblock, allocator, workspace, options)).await)?;
         Ok(Engine { set, recovery })
     }
 

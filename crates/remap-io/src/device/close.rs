@@ -2,6 +2,8 @@
 
 use remap_core::set::SetState;
 
+use crate::members::Contents;
+
 use super::error::{CloseError, RequestError};
 use super::recoverer::drive;
 use super::shared::Shared;
@@ -11,7 +13,10 @@ impl Shared {
         self.shut();
         self.registry.wait_until_idle();
         let closed = self.command(|recovery, port, shared| {
-            let closed = drive(shared, port, &mut [], recovery.close(port));
+            // A main device that answers nowhere is not waited for once more.
+            let answers = shared.set().state() == SetState::Active;
+            let contents = if answers { shared.contents() } else { Contents::default() };
+            let closed = drive(shared, port, &mut [], recovery.close_knowing(port, contents.id()));
             *shared.superblock() = recovery.superblock().clone();
             closed
         });

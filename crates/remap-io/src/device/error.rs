@@ -143,7 +143,8 @@ pub enum OpenError {
         uuid: String,
     },
     /// The main device is not the one that the set was made for.
-    #[error("{} is not the main device of the set {name}: {difference}", path.display())]
+    #[error("{} is not the main device of the set {name}: {difference}{}", path.display(),
+        if *can_be_accepted { "; if it is all the same, open the set with --accept-other-main" } else { "" })]
     OtherMain {
         /// The disk.
         path: PathBuf,
@@ -151,6 +152,8 @@ pub enum OpenError {
         name: String,
         /// What differs.
         difference: String,
+        /// Whether the set could be opened with it all the same.
+        can_be_accepted: bool,
     },
     /// A disk can only be read, and the set was to be opened for writing.
     #[error("{} can only be read: open the set read-only", path.display())]

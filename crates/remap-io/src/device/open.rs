@@ -8,7 +8,7 @@ use remap_core::open::OpenOptions;
 use remap_core::units::SECTOR_BYTES;
 
 use crate::disk::Disk;
-use crate::members::{DeviceOptions, Members, assemble, check_main, path_of, text};
+use crate::members::{DeviceOptions, Members, assemble, check_main, identity, path_of};
 
 use super::RemapDevice;
 use super::error::OpenError;
@@ -19,9 +19,9 @@ use super::shared::Shared;
 use super::spares::SpareDisk;
 
 pub fn open(members: Members, options: &DeviceOptions) -> Result<RemapDevice, OpenError> {
-    let mut assembly = assemble(members)?;
+    let assembly = assemble(members)?;
     let main = assembly.main;
-    check_main(&*main, &assembly.superblock, options)?;
+    let is_other = check_main(&*main, &assembly.superblock, options)?;
     let missing: Vec<_> =
         assembly.spares.iter().zip(&assembly.superblock.members).filter(|(disk, _)| disk.is_none()).collect();
     if let Some((_, first)) = missing.first()
@@ -42,10 +42,8 @@ pub fn open(members: Members, options: &DeviceOptions) -> Result<RemapDevice, Op
             return Err(OpenError::ReadOnlyDisk { path: path_of(disk) });
         }
     }
-    if let Some(path) = main.path().and_then(|path| text::<256>(path.to_str()?)) {
-        assembly.superblock.main.path = path.as_str().try_into().unwrap_or_default();
-    }
-    let superblock = assembly.superblock;
+    let mut superblock = assembly.superblock;
+    superblock.main = identity::renewed(&superblock.main, main.facts(), main.path(), is_other);
     let present: Vec<_> = assembly.spares.iter().map(Option::is_some).collect();
     let set =
         OwnedSet::new(&superblock, &present).ok_or(OpenError::Engine(remap_core::open::OpenError::Memory))?;
@@ -60,31 +58,33 @@ pub fn open(members: Members, options: &DeviceOptions) -> Result<RemapDevice, Op
     let logical_sectors = u64::from(logical_bytes) / SECTOR_BYTES as u64;
     let shared =
         Arc::new(Shared::new(main, spares, set, superblock.clone(), logical_sectors, options.read_only));
-    start(shared, superblock, engine_options, name)
+    start(shared, superblock, engine_options, options.clone(), name)
 }
 
 fn start(
     shared: Arc<Shared>,
     superblock: Superblock,
-    options: OpenOptions,
+    engine_options: OpenOptions,
+    options: DeviceOptions,
     name: String,
 ) -> Result<RemapDevice, OpenError> {
     let (sender, opened) = sync_channel(1);
     let theirs = Arc::clone(&shared);
     let thread = std::thread::Builder::new()
         .name("remap-recovery".into())
-        .spawn(move || recoverer::run(&theirs, superblock, options, &sender))?;
+        .spawn(move || recoverer::run(&theirs, &superblock, engine_options, &options, &sender))?;
     let error = match opened.recv() {
-        Ok(Ok(())) => {
+        Ok(Ok(doubt)) => {
             return Ok(RemapDevice {
                 shared,
+                doubt,
                 recovery: Mutex::new(Some(thread)),
                 scrubber: Scrubber::default(),
                 closing: Mutex::default(),
                 name,
             });
         }
-        Ok(Err(error)) => OpenError::Engine(error),
+        Ok(Err(error)) => error,
         Err(_) => OpenError::Halted,
     };
     let _ = thread.join();

@@ -6,14 +6,16 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use remap_core::format::superblock::Superblock;
-use remap_core::open::{OpenError, OpenOptions, open};
+use remap_core::open::{OpenOptions, load};
 use remap_core::port::{Device, Effect, Outcome, Port};
 use remap_core::recovery::{Recovery, Workspace};
 use remap_core::set::MemorySizes;
 
 use crate::disk::AlignedBuffer;
+use crate::members::DeviceOptions;
 
 use super::effects::perform;
+use super::error::OpenError;
 use super::queue::{Pending, Reply, Work};
 use super::shared::{Shared, lock};
 use super::spares::SpareDisk;
@@ -24,32 +26,39 @@ pub const SCRATCH: usize = 1 << 20;
 /// How often errors are sampled while nothing happens.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Opens the set, says how that went, and then does what comes until it is told to stop.
+/// Opens the set, says how that went, and then does what comes until it is told to stop. An opening that went
+/// well tells what makes the main device doubtful, if anything does.
 pub fn run(
     shared: &Arc<Shared>,
-    superblock: Superblock,
-    options: OpenOptions,
-    opened: &SyncSender<Result<(), OpenError>>,
+    superblock: &Superblock,
+    engine_options: OpenOptions,
+    options: &DeviceOptions,
+    opened: &SyncSender<Result<Option<String>, OpenError>>,
 ) {
     let guard = EndGuard(shared);
-    let Ok(words) = usize::try_from(MemorySizes::of(&superblock).allocator_words) else {
-        let _ = opened.send(Err(OpenError::Memory));
-        return;
-    };
-    let mut allocator = vec![0; words];
+    let words = MemorySizes::of(superblock).allocator_words;
+    let mut allocator = vec![0; usize::try_from(words).unwrap_or(0)];
     let mut workspace = Workspace::new();
     let mut scratch = AlignedBuffer::zeroed(SCRATCH);
     let port = Port::new(&mut scratch, shared.now_ms());
-    let opening = open(&port, shared.set(), superblock, &mut allocator, &mut workspace, options);
-    let mut recovery = match drive(shared, &port, &mut [], opening) {
-        Ok(recovery) => recovery,
+    let set = shared.set();
+    let opening = async {
+        let loading = load(&port, set, superblock.clone(), &mut allocator, &mut workspace, engine_options);
+        let mut loaded = loading.await?;
+        let contents = shared.contents();
+        let doubt = shared.check_contents(&contents, superblock, options)?;
+        loaded.note_filesystem(contents.id());
+        Ok((loaded.begin(&port).await?, doubt))
+    };
+    let (mut recovery, doubt) = match drive(shared, &port, &mut [], opening) {
+        Ok(begun) => begun,
         Err(error) => {
             let _ = opened.send(Err(error));
             return;
         }
     };
     show(shared, &recovery);
-    let _ = opened.send(Ok(()));
+    let _ = opened.send(Ok(doubt));
     loop {
         sample_errors(shared);
         match shared.queue.next(IDLE) {

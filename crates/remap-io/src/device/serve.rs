@@ -114,7 +114,7 @@ impl Shared {
         if passes { &counters.filter_passes } else { &counters.table_lookups }.add(1);
     }
 
-    fn read_piece(
+    pub fn read_piece(
         &self,
         target: Target,
         here: SectorRange,

@@ -156,13 +156,15 @@ fn empty_spare(
         physical_bytes: main.facts().physical_block_bytes,
         ..Default::default()
     };
+    // Nobody writes to the set meanwhile. What is known to be on it after a power cut may be out of date.
+    let contents = if superblock.clean { superblock.main.filesystem_uuid.as_str() } else { "" };
     let bare = Bare { main: Some(main), spares: disks.iter().map(|disk| Some(*disk)).collect() };
     bare.run(async |port: &Port<'_>| {
         let opening = open(port, set.get(), superblock.clone(), &mut allocator, &mut workspace, options);
         let mut recovery = Box::pin(opening).await.map_err(engine)?;
         recovery.drain_spare(index, true);
         let emptied = carry_off(&bare, &mut recovery, index);
-        let closed = recovery.close(port).await.map_err(|error| write_error(disks, error));
+        let closed = recovery.close_knowing(port, contents).await.map_err(|error| write_error(disks, error));
         emptied.map_err(|(blocks, error)| ChangeError::NotEmptied {
             path: path_of(disks[index]),
             blocks,

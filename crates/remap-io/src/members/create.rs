@@ -13,10 +13,11 @@ use remap_core::{BlockSize, DiskError, Sector, SectorRange};
 use rustix::rand::{GetRandomFlags, getrandom};
 use uuid::Uuid;
 
-use crate::disk::{Disk, DiskFacts};
+use crate::disk::Disk;
 
+use super::identity::{self, text};
 use super::signatures::{Finding, HEAD_BLANK_SECTORS, TAIL_BLANK_SECTORS, find_data, find_signature};
-use super::{Bare, Members, path_of, same_disk, text};
+use super::{Bare, Contents, Members, path_of, same_disk};
 
 /// What a new set is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +133,7 @@ pub fn create(members: &Members, options: &CreateOptions) -> Result<Superblock, 
     let superblock = Superblock::plan(&NewSet {
         set: random_uuid()?,
         name: name.as_str().try_into().unwrap_or_default(),
-        main: identity_of(members.main.facts(), &*members.main),
+        main: identity_of(&*members.main),
         spares: &sized,
         block_size: options.block_size,
         copies: options.copies,
@@ -206,19 +207,14 @@ fn ranges_to_be_blank(spare: &dyn Disk, superblock: &Superblock, index: usize) -
     ranges
 }
 
-fn identity_of(facts: &DiskFacts, disk: &dyn Disk) -> MainIdentity {
-    fn stored<const N: usize, T: for<'t> TryFrom<&'t str> + Default>(from: Option<&str>) -> T {
-        let text = from.and_then(text::<N>).unwrap_or_default();
-        T::try_from(&text).unwrap_or_default()
-    }
+/// What the main device is known by. What is on it is read from itself: no mapping is in the way yet.
+fn identity_of(main: &dyn Disk) -> MainIdentity {
+    let facts = main.facts();
+    let contents =
+        Contents::look(facts.sectors, facts.logical_block_bytes, |start, into| main.read(start, into));
     MainIdentity {
-        sectors: facts.sectors,
-        logical_bytes: facts.logical_block_bytes,
-        physical_bytes: facts.physical_block_bytes,
-        serial: stored::<64, _>(facts.serial.as_deref()),
-        wwn: stored::<64, _>(facts.wwn.as_deref()),
-        path: stored::<256, _>(disk.path().and_then(|path| path.to_str())),
-        ..MainIdentity::default()
+        filesystem_uuid: identity::stored::<40, _>(Some(contents.id())),
+        ..identity::of(facts, main.path())
     }
 }
 

@@ -2,11 +2,12 @@
 
 use remap_core::{BlockSize, Sector};
 
+use super::identity;
 use super::{
     ChangeError, CreateError, CreateOptions, DeviceOptions, Finding, add_spare, create, remove_spare, scan,
 };
 use crate::device::{OpenError, RemapDevice};
-use crate::disk::{Disk, MemoryDisk};
+use crate::disk::{Disk, DiskFacts, MemoryDisk};
 use crate::testbed::{Bed, Random, TestDisk, boxed};
 
 mod files;
@@ -305,4 +306,27 @@ fn a_main_device_with_another_serial_number_is_told_apart() {
     assert!(difference.contains("Z1") && difference.contains("Z2"));
     facts.serial = Some("Z1".into());
     assert_eq!(super::main_difference(&facts, &superblock), None);
+    facts.partition_uuid = Some("b15e1b11-01".into());
+    assert_eq!(super::main_difference(&facts, &superblock), None, "none was known");
+    superblock.main.partition_uuid = "b15e1b11-02".try_into().unwrap();
+    let difference = super::main_difference(&facts, &superblock).unwrap();
+    assert!(difference.contains("partition UUID is b15e1b11-01"), "{difference}");
+}
+
+#[test]
+fn what_is_known_of_a_main_device_grows_and_is_replaced_with_the_device() {
+    let mut known = identity::of(&DiskFacts::plain(4096), None);
+    known.filesystem_uuid = "a filesystem".try_into().unwrap();
+    let facts = |serial: Option<&str>, uuid: Option<&str>| DiskFacts {
+        serial: serial.map(str::to_owned),
+        partition_uuid: uuid.map(str::to_owned),
+        ..DiskFacts::plain(9999)
+    };
+    let path = Some(std::path::Path::new("/dev/sdx"));
+    let learned = identity::renewed(&known, &facts(Some("Z1"), Some("P1")), path, false);
+    assert_eq!((learned.sectors, learned.path.as_str()), (4096, "/dev/sdx"));
+    assert_eq!(identity::renewed(&learned, &facts(None, None), None, false), learned);
+    let other = identity::renewed(&learned, &facts(Some("Z2"), None), None, true);
+    assert_eq!((other.serial.as_str(), other.partition_uuid.as_str()), ("Z2", ""));
+    assert_eq!(other.filesystem_uuid.as_str(), "a filesystem");
 }

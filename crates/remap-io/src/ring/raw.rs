@@ -165,3 +165,11 @@ impl std::fmt::Debug for Raw {
         f.debug_struct("Raw").finish_non_exhaustive()
     }
 }
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        // The kernel lets go of what is left in a ring some time after the ring is gone, and until then a disk
+        // counts as in use. Where this fails it is only later.
+        let _ = self.ring.submitter().unregister_files();
+    }
+}

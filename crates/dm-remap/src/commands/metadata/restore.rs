@@ -121,7 +121,12 @@ fn check_fit(backup: &Superblock, spare: &SpareDisk, force: bool) -> Result<()> 
 fn newest_superblock(backup: &Superblock, spare: &SpareDisk) -> Superblock {
     match &spare.scan.newest {
         Some(own) if own.set == backup.set && own.generation > backup.generation => own.clone(),
-        _ => backup.clone(),
+        _ => {
+            let mut superblock = backup.clone();
+            // What was on the set at the time of the backup need not be there any more.
+            superblock.main.filesystem_uuid.clear();
+            superblock
+        }
     }
 }
 

@@ -48,6 +48,8 @@ struct Main {
     sectors: u64,
     serial: String,
     wwn: String,
+    partition_uuid: String,
+    filesystem_uuid: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -122,6 +124,8 @@ impl Shown {
                 sectors: superblock.main.sectors,
                 serial: superblock.main.serial.to_string(),
                 wwn: superblock.main.wwn.to_string(),
+                partition_uuid: superblock.main.partition_uuid.to_string(),
+                filesystem_uuid: superblock.main.filesystem_uuid.to_string(),
             },
             member: superblock.member + 1,
             members: members.collect(),
@@ -173,6 +177,8 @@ impl Shown {
             ("state", format!("{end}; generation {}", self.generation)),
             ("main", format!("{}, {}", known(&self.main.path), size::show_sectors(self.main.sectors))),
             ("serial", format!("{}; WWN {}", known(&self.main.serial), known(&self.main.wwn))),
+            ("partition", known(&self.main.partition_uuid)),
+            ("holds", known(&self.main.filesystem_uuid)),
             (
                 "blocks",
                 format!(

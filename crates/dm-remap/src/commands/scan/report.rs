@@ -242,7 +242,8 @@ fn main_of(superblock: &Superblock, seen: &[Seen]) -> Main {
     let known = &superblock.main;
     let is_it = |disk: &&Seen| {
         let same = |now: &Option<String>, then: &str| !then.is_empty() && now.as_deref() == Some(then);
-        disk.sectors == known.sectors && (same(&disk.wwn, &known.wwn) || same(&disk.serial, &known.serial))
+        let of_whole_disk = same(&disk.wwn, &known.wwn) || same(&disk.serial, &known.serial);
+        disk.sectors == known.sectors && (of_whole_disk || same(&disk.partition_uuid, &known.partition_uuid))
     };
     let path = PathBuf::from(known.path.as_str());
     let is_there = crate::disks::peek(&path).is_ok_and(|disk| disk.facts().sectors == known.sectors);

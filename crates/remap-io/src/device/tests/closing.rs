@@ -117,7 +117,7 @@ fn spares_may_be_given_in_any_order() {
     assert_eq!(back, [5; 4096]);
 }
 
-fn refusal(bed: &Bed, options: &DeviceOptions) -> OpenError {
+pub fn refusal(bed: &Bed, options: &DeviceOptions) -> OpenError {
     let writes = |bed: &Bed| bed.spares.iter().map(|spare| spare.faulty.counts().writes).sum::<u64>();
     let before = writes(bed);
     let error = RemapDevice::open(bed.members(), options).unwrap_err();

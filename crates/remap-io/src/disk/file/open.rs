@@ -15,10 +15,11 @@ use rustix::io::Errno;
 
 use super::{DiskFacts, DiskIdentity, FileDisk, direct, holder, ioctl, sysfs};
 
-/// How long a lock on a block device that someone else holds is waited for. The device manager takes
-/// one for moments only, whenever a device has changed.
-const LOCK_PATIENCE: Duration = Duration::from_millis(500);
-const LOCK_RETRIES: u32 = 10;
+/// How long a disk that someone else holds is waited for. The device manager locks a block device for moments
+/// only, whenever it has changed; and what a killed process had in an `io_uring` the kernel lets go of moments
+/// after its end.
+const PATIENCE: Duration = Duration::from_millis(500);
+const RETRIES: u32 = 20;
 
 /// Whether IO goes past the page cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -146,7 +147,7 @@ impl Opening<'_> {
             return Err(OpenError::Replaced { path: self.path.to_owned() });
         }
         if self.options.lock {
-            self.lock(&descriptor, &after, is_block_device)?;
+            self.lock(&descriptor, &after)?;
         }
         let mut facts = if is_block_device {
             self.device_facts(&descriptor, &after)?
@@ -192,7 +193,15 @@ impl Opening<'_> {
         if is_block_device && self.options.lock && !self.options.read_only {
             flags |= OFlags::EXCL;
         }
-        open_file(self.path, flags, Mode::empty()).map_err(|errno| match errno {
+        let mut retries = RETRIES;
+        let opened = loop {
+            match open_file(self.path, flags, Mode::empty()) {
+                Err(Errno::INTR) => {}
+                Err(Errno::BUSY) if retries > 0 => wait_a_moment(&mut retries),
+                opened => break opened,
+            }
+        };
+        opened.map_err(|errno| match errno {
             Errno::BUSY => self.in_use(holder::of_device(&sysfs::directory(stat.st_rdev))),
             Errno::ROFS | Errno::ACCESS | Errno::PERM | Errno::TXTBSY if !self.options.read_only => {
                 OpenError::ReadOnly { path: self.path.to_owned(), source: errno.into() }
@@ -201,21 +210,18 @@ impl Opening<'_> {
         })
     }
 
-    fn lock(&self, descriptor: &OwnedFd, stat: &Stat, is_block_device: bool) -> Result<(), OpenError> {
+    fn lock(&self, descriptor: &OwnedFd, stat: &Stat) -> Result<(), OpenError> {
         let operation = if self.options.read_only {
             FlockOperation::NonBlockingLockShared
         } else {
             FlockOperation::NonBlockingLockExclusive
         };
-        let mut retries = if is_block_device { LOCK_RETRIES } else { 0 };
+        let mut retries = RETRIES;
         loop {
             match flock(descriptor, operation) {
                 Ok(()) => return Ok(()),
                 Err(Errno::INTR) => {}
-                Err(Errno::WOULDBLOCK) if retries > 0 => {
-                    retries -= 1;
-                    sleep(LOCK_PATIENCE / LOCK_RETRIES);
-                }
+                Err(Errno::WOULDBLOCK) if retries > 0 => wait_a_moment(&mut retries),
                 Err(Errno::WOULDBLOCK) => return Err(self.in_use(holder::of_lock(stat.st_dev, stat.st_ino))),
                 Err(errno) => return Err(self.refused(errno)),
             }
@@ -231,13 +237,15 @@ impl Opening<'_> {
         if protected && !self.options.read_only {
             return Err(OpenError::ReadOnly { path: self.path.to_owned(), source: Errno::ROFS.into() });
         }
-        let device = sysfs::device_facts(&sysfs::directory(stat.st_rdev));
+        let directory = sysfs::directory(stat.st_rdev);
+        let device = sysfs::device_facts(&directory, &sysfs::udev_record(stat.st_rdev));
         Ok(DiskFacts {
             logical_block_bytes,
             physical_block_bytes: physical_block_bytes.max(logical_block_bytes),
             rotational: device.rotational,
             serial: device.serial,
             wwn: device.wwn,
+            partition_uuid: device.partition_uuid,
             read_only: self.options.read_only,
             ..DiskFacts::plain(0)
         })
@@ -291,6 +299,11 @@ impl Opening<'_> {
     fn refused(&self, errno: Errno) -> OpenError {
         OpenError::Refused { path: self.path.to_owned(), source: errno.into() }
     }
+}
+
+fn wait_a_moment(retries: &mut u32) {
+    *retries -= 1;
+    sleep(PATIENCE / RETRIES);
 }
 
 fn identity_of(stat: &Stat, is_block_device: bool) -> DiskIdentity {
