@@ -132,7 +132,11 @@ fn places_of(
         };
         let sectors = params.spares.get(usize::from(place) - 1).map_or(0, |spare| spare.sectors);
         if sectors < member.sectors {
-            say!(why, "spare {place} has {sectors} sectors, and had {} when it was formatted", member.sectors);
+            say!(
+                why,
+                "spare {place} has {sectors} sectors, and had {} when it was formatted",
+                member.sectors
+            );
             return None;
         }
         let entry = places.get_mut(index)?;

@@ -230,11 +230,7 @@ pub unsafe extern "C" fn dmr_message(
 /// # Safety
 /// As in `kmod/remap_core.h`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn dmr_engine_status(
-    engine: *const Engine,
-    buffer: *mut c_char,
-    length: u32,
-) -> u32 {
+pub unsafe extern "C" fn dmr_engine_status(engine: *const Engine, buffer: *mut c_char, length: u32) -> u32 {
     // SAFETY: by the caller's promise.
     let engine = unsafe { &*engine };
     // SAFETY: by the caller's promise.

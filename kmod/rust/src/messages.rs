@@ -103,7 +103,11 @@ pub fn take<'a>(
         return ORDERED;
     }
     let Some(range) = range_of(engine, &arguments) else {
-        say!(text, "{word}: expected <sector> [<sectors>] within the device's {}", engine.set.get().sectors());
+        say!(
+            text,
+            "{word}: expected <sector> [<sectors>] within the device's {}",
+            engine.set.get().sectors()
+        );
         return REFUSED;
     };
     if let Some(attempts) = arguments(3) {

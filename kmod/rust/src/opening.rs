@@ -83,11 +83,7 @@ impl<'p> Opening<'p> {
     }
 
     fn bench<'b>(&self, assembly: &'b Assembly) -> Bench<'b> {
-        Bench {
-            glue: self.glue,
-            places: &assembly.places,
-            block_size: assembly.superblock.get().block_size,
-        }
+        Bench { glue: self.glue, places: &assembly.places, block_size: assembly.superblock.get().block_size }
     }
 
     /// Makes a new set of blank spares.
@@ -134,8 +130,8 @@ impl<'p> Opening<'p> {
         if self.has(abi::OPTION_FORCE) {
             return Some(());
         }
-        let found = port
-            .with_scratch(|scratch| first_data(self.glue, u32::from(place), superblock, index, scratch));
+        let found =
+            port.with_scratch(|scratch| first_data(self.glue, u32::from(place), superblock, index, scratch));
         match found {
             Ok(None) => Some(()),
             Ok(Some(sector)) => {
@@ -374,10 +370,9 @@ fn written(
 
 fn say_open_error(why: &mut Text<'_>, error: OpenError, places: &[u8]) {
     match error {
-        OpenError::PageLost { .. } => say!(
-            why,
-            "{error}; what is left can be read with the options read_only and accept_lost_pages"
-        ),
+        OpenError::PageLost { .. } => {
+            say!(why, "{error}; what is left can be read with the options read_only and accept_lost_pages")
+        }
         OpenError::Write(FormatError { spare, error }) => {
             let place = places.get(spare).copied().unwrap_or_default();
             say!(why, "spare {place} could not be marked as in use: {error}");

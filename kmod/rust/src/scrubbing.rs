@@ -1,7 +1,7 @@
 //! The surface scan's plan, for the glue's scrub thread.
 
-use remap_core::SectorRange;
 use remap_core::Sector;
+use remap_core::SectorRange;
 use remap_core::scrub::{Scrub, ScrubStep};
 
 use crate::abi;
