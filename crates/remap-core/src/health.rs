@@ -49,10 +49,10 @@ pub struct Condition {
 /// The health: 0 to 100. See the module for the formula.
 pub fn health(condition: &Condition) -> u8 {
     let taken = condition.slots_used.saturating_add(condition.slots_retired).min(condition.slots_total);
-    let share = if condition.slots_total == 0 {
-        40
-    } else {
-        taken.saturating_mul(40) / condition.slots_total
+    let share = match (condition.slots_total, taken.checked_mul(40)) {
+        (0, _) => 40,
+        (total, Some(product)) => product / total,
+        (total, None) => taken / (total / 40),
     };
     let lost = match condition.lost_sectors {
         0 => 0,

@@ -1,12 +1,12 @@
 //! Making, finding, opening and closing sets: everything between a spare's bytes and a running engine.
 
 mod added;
-mod load;
+pub(crate) mod load;
 mod superblocks;
 
 pub use added::format_added;
 pub use load::{Loaded, OpenError, OpenOptions, load, open};
-pub use superblocks::{CopyState, SuperblockScan, read_superblocks};
+pub use superblocks::{CopyState, SuperblockScan, read_superblocks, read_superblocks_into};
 
 use crate::error::DiskError;
 use crate::format::page::{self, PageHeader};

@@ -23,6 +23,7 @@ use crate::format::superblock::{MAX_SPARES, Superblock};
 use crate::held::MAX_HELD;
 use crate::layout::PAGE_BYTES;
 use crate::map::Mapping;
+use crate::open::load::LoadingLists;
 use crate::port::{Effect, Event, Port};
 use crate::set::{Set, SetState, SpareState};
 use crate::units::{BlockIndex, BlockSize, SECTOR_BYTES, Sector, SectorRange};
@@ -47,7 +48,7 @@ const COMPARE_AT: usize = BLOCK_AT + BlockSize::MAX_BYTES;
 #[derive(Debug)]
 pub struct Recovery<'s, 'm> {
     set: &'s Set<'m>,
-    superblock: Superblock,
+    superblock: &'m mut Superblock,
     allocator: SlotAllocator<'m>,
     changes: &'m mut Changes,
     bad_copies: &'m mut BadCopies,
@@ -63,16 +64,29 @@ pub struct Recovery<'s, 'm> {
 
 /// What the writer of a set keeps in mind between its steps; too large for a small stack, hence memory of the
 /// caller.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Workspace {
-    changes: Changes,
-    bad_copies: BadCopies,
+    pub(crate) changes: Changes,
+    pub(crate) bad_copies: BadCopies,
+    pub(crate) superblock: Option<Superblock>,
+    pub(crate) loading: LoadingLists,
+}
+
+impl Default for Workspace {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Workspace {
     /// An empty one.
     pub const fn new() -> Self {
-        Self { changes: Changes::new(), bad_copies: BadCopies::new() }
+        Self {
+            changes: Changes::new(),
+            bad_copies: BadCopies::new(),
+            superblock: None,
+            loading: LoadingLists::new(),
+        }
     }
 }
 
@@ -109,9 +123,9 @@ enum Source {
 impl<'s, 'm> Recovery<'s, 'm> {
     pub(crate) fn new(
         set: &'s Set<'m>,
-        superblock: Superblock,
+        superblock: &'m mut Superblock,
         allocator: SlotAllocator<'m>,
-        workspace: &'m mut Workspace,
+        (changes, bad_copies): (&'m mut Changes, &'m mut BadCopies),
         generation: u64,
         granularity: Granularity,
     ) -> Self {
@@ -119,8 +133,8 @@ impl<'s, 'm> Recovery<'s, 'm> {
             set,
             superblock,
             allocator,
-            changes: &mut workspace.changes,
-            bad_copies: &mut workspace.bad_copies,
+            changes,
+            bad_copies,
             generation,
             unflushed: [false; MAX_SPARES],
             vitality: Vitality::default(),
@@ -136,7 +150,7 @@ impl<'s, 'm> Recovery<'s, 'm> {
 
     /// What the set is made of, as last written or read.
     pub fn superblock(&self) -> &Superblock {
-        &self.superblock
+        self.superblock
     }
 
     /// The generation of the last map pages written.

@@ -171,7 +171,7 @@ fn boot(world: &mut World, first: bool) -> Checked {
     }
     let physical_bytes = world.profile.physical as u32 * 512;
     let options = OpenOptions { logical_bytes: 512, physical_bytes, ..OpenOptions::default() };
-    let opening = open::open(&port, &set, superblock, &mut memory.allocator, &mut memory.workspace, options);
+    let opening = open::open(&port, &set, &superblock, &mut memory.allocator, &mut memory.workspace, options);
     let opened: Option<Result<Recovery<'_, '_>, OpenError>> = drive(world, Some(&set), &port, pin!(opening))?;
     let mut recovery = match opened {
         Some(Ok(recovery)) => recovery,
@@ -316,7 +316,7 @@ fn read_everything(world: &mut World) -> Checked {
         return Err(Violation("a valid superblock makes no set".into()));
     };
     let options = OpenOptions { logical_bytes: 512, physical_bytes: 512, ..OpenOptions::default() };
-    let opening = open::open(&port, &set, superblock, &mut memory.allocator, &mut memory.workspace, options);
+    let opening = open::open(&port, &set, &superblock, &mut memory.allocator, &mut memory.workspace, options);
     let opened = drive(world, Some(&set), &port, pin!(opening))?;
     check!(matches!(opened, Some(Ok(_))), "the set does not open at the end");
     for sector in 0..world.profile.main_sectors {

@@ -4,7 +4,7 @@ use arrayvec::{ArrayString, ArrayVec};
 use remap_core::BlockSize;
 use remap_core::format::superblock::{MAX_SPARES, MainIdentity, Superblock};
 use remap_core::layout::DEFAULT_COPIES;
-use remap_core::open::{CopyState, SuperblockScan, read_superblocks};
+use remap_core::open::{CopyState, SuperblockScan, read_superblocks_into};
 use remap_core::plan::NewSet;
 use remap_core::port::{Device, Port};
 use uuid::Uuid;
@@ -35,6 +35,8 @@ pub enum Found {
     SetAndBlank(Assembly, u8),
 }
 
+static NOTHING: SuperblockScan = SuperblockScan::NOTHING;
+
 /// What one spare says of itself.
 #[derive(Clone, Copy, Debug)]
 struct Own {
@@ -52,27 +54,34 @@ pub fn find(
     port: &Port<'_>,
     why: &mut Text<'_>,
 ) -> Option<Found> {
-    let mut newest: Option<Placed<Superblock>> = None;
+    let mut newest: Option<Placed<SuperblockScan>> = None;
     let mut own: ArrayVec<Own, MAX_SPARES> = ArrayVec::new();
     let mut blank = ArrayVec::<u8, MAX_SPARES>::new();
     for place in 1..=params.spare_count as u8 {
         let bench = Bench { glue, places: &[place], block_size: BlockSize::DEFAULT };
-        let scan = bench.run(arena, port, || read_superblocks(port, Device::Spare(0)));
-        if is_blank(&scan) {
+        // SAFETY: plain values, which own nothing.
+        let mut read = no_memory(unsafe { Placed::copy_of(&NOTHING) }, why)?;
+        bench.run(arena, port, || read_superblocks_into(port, Device::Spare(0), read.get_mut()));
+        let scan = read.get();
+        if is_blank(scan) {
             blank.try_push(place).ok()?;
             continue;
         }
         let (None, Some(superblock)) = (scan.refusal(), &scan.newest) else {
-            say_refusal(why, place, &scan);
+            say_refusal(why, place, scan);
             return None;
         };
         let member = superblock.members.get(superblock.member as usize)?.uuid;
         own.try_push(Own { place, set: superblock.set, member }).ok()?;
-        if newest.as_ref().is_none_or(|newest| newest.get().generation < superblock.generation) {
-            newest = Some(no_memory(Placed::new(superblock.clone()), why)?);
+        let known = newest.as_ref().and_then(|scan| scan.get().newest.as_ref());
+        if known.is_none_or(|known| known.generation < superblock.generation) {
+            newest = Some(read);
         }
     }
-    let Some(superblock) = newest else { return Some(Found::Nothing) };
+    let Some(superblock) = newest.as_ref().and_then(|scan| scan.get().newest.as_ref()) else {
+        return Some(Found::Nothing);
+    };
+    let superblock = no_memory(placed(superblock), why)?;
     let places = places_of(superblock.get(), &own, params, why)?;
     let assembly = Assembly { superblock, places };
     match (blank.as_slice(), params.options & abi::OPTION_ADD != 0) {
@@ -91,6 +100,12 @@ pub fn find(
             None
         }
     }
+}
+
+/// A copy in memory of its own.
+#[inline(never)]
+pub fn placed(superblock: &Superblock) -> Option<Placed<Superblock>> {
+    Placed::new(superblock.clone())
 }
 
 /// No copy has even the mark of a superblock.

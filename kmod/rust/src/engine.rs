@@ -1,7 +1,7 @@
 //! A running set: what serving asks, and what only the recovery work may do.
 
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use arrayvec::{ArrayString, ArrayVec};
 use remap_core::format::superblock::MAX_SPARES;
@@ -34,8 +34,6 @@ pub struct Engine {
     pub glue: Glue,
     /// Whether it was opened read-only.
     pub read_only: bool,
-    /// Copies of each map page on each spare.
-    pub copies: u32,
     /// Map pages of the set.
     pub pages: u32,
     /// Of the last map pages written.
@@ -46,8 +44,6 @@ pub struct Engine {
     pub errors_last_hour: AtomicU64,
     /// The same in the hour before.
     pub errors_hour_before: AtomicU64,
-    /// How often the counters were set to zero.
-    pub cleared: AtomicU32,
     /// Memory of the writer's port.
     pub _scratch: Allocation,
     /// Memory of the set and the writer.
@@ -77,9 +73,9 @@ pub struct Writer {
     /// Memory for the procedure at work.
     pub arena: Arena,
     /// Errors over time.
-    pub trend: Trend,
+    pub trend: Placed<Trend>,
     /// The batch at work.
-    pub jobs: ArrayVec<Job, MAX_BATCH>,
+    pub jobs: Placed<ArrayVec<Job, MAX_BATCH>>,
 }
 
 impl Engine {
@@ -143,19 +139,20 @@ impl Engine {
 
     /// Works through jobs of the glue, at most [`MAX_BATCH`]; each is told finished.
     pub fn batch(&self, writer: &mut Writer, jobs: &[abi::Job]) {
-        writer.jobs.clear();
+        let list = writer.jobs.get_mut();
+        list.clear();
         for job in jobs {
-            let _ = writer.jobs.try_push(self.job_of(job));
+            let _ = list.try_push(self.job_of(job));
         }
         let Writer { recovery, port, arena, jobs, .. } = writer;
-        self.bench().run(arena, port, || recovery.batch(port, jobs));
+        self.bench().run(arena, port, || recovery.batch(port, jobs.get()));
         self.after_work(writer);
     }
 
     /// Works through the writer's jobs; `finished` is told of each.
     pub fn own_batch(&self, writer: &mut Writer, finished: impl FnMut(usize, Result<(), JobError>)) {
         let Writer { recovery, port, arena, jobs, .. } = writer;
-        self.bench().run_own(arena, port, || recovery.batch(port, jobs), finished);
+        self.bench().run_own(arena, port, || recovery.batch(port, jobs.get()), finished);
         self.after_work(writer);
     }
 
@@ -165,8 +162,9 @@ impl Engine {
         let counters = &self.set.get().counters;
         let errors = counters.main_read_errors.value().wrapping_add(counters.main_write_errors.value());
         let now_ms = glue::now_ms();
-        writer.trend.sample(now_ms, errors);
-        let (last, before) = writer.trend.hours(now_ms, errors);
+        let trend = writer.trend.get_mut();
+        trend.sample(now_ms, errors);
+        let (last, before) = trend.hours(now_ms, errors);
         self.errors_last_hour.store(last, Ordering::Relaxed);
         self.errors_hour_before.store(before, Ordering::Relaxed);
     }

@@ -96,6 +96,24 @@ impl<T> Placed<T> {
         self.0
     }
 
+    /// A copy of `model`, without a detour over the stack.
+    ///
+    /// # Safety
+    /// As for [`Room::copy_of`].
+    pub unsafe fn copy_of(model: &'static T) -> Option<Self> {
+        const { assert!(align_of::<T>() <= 8) };
+        let place = NonNull::new(glue::alloc(size_of::<T>()).cast::<T>())?;
+        // SAFETY: large enough and aligned; a copy by the caller's promise.
+        unsafe { place.as_ptr().copy_from_nonoverlapping(model, 1) };
+        Some(Self(place))
+    }
+
+    /// The value, to be changed.
+    pub fn get_mut(&mut self) -> &mut T {
+        // SAFETY: written when made, and lives as long as `self`, which nobody else has now.
+        unsafe { self.0.as_mut() }
+    }
+
     /// Gives the value away, to come back by [`from_raw`](Self::from_raw).
     pub fn into_raw(self) -> *mut T {
         core::mem::ManuallyDrop::new(self).0.as_ptr()

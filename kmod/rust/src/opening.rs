@@ -1,7 +1,7 @@
 //! From devices to a running engine: format or load, after everything has been checked.
 
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicU32, AtomicU64};
+use core::sync::atomic::AtomicU64;
 
 use arrayvec::ArrayVec;
 use remap_core::format::superblock::Superblock;
@@ -9,7 +9,8 @@ use remap_core::open::{
     FormatError, OpenError, OpenOptions, format, format_added, open, wipe, write_membership,
 };
 use remap_core::port::{Port, SCRATCH_BYTES};
-use remap_core::recovery::Workspace;
+use remap_core::recovery::job::Job;
+use remap_core::recovery::{MAX_BATCH, Recovery, Workspace};
 use remap_core::set::{MemorySizes, Set, SetMemory};
 
 use crate::abi::{self, Params};
@@ -21,11 +22,14 @@ use crate::glue::{self, ABSENT, Glue};
 use crate::memory::{Allocation, Arena, Placed, Room};
 use crate::text::{Text, say, until_zero};
 use crate::trend::Trend;
+use uuid::Uuid;
 
 /// Scratch memory while opening: 256 map pages at a time.
 const OPENING_SCRATCH: usize = 1 << 20;
 
 static EMPTY: Workspace = Workspace::new();
+static NO_TREND: Trend = Trend::new();
+static NO_JOBS: ArrayVec<Job, MAX_BATCH> = ArrayVec::new_const();
 
 /// Opens the set that the devices form, or makes one of blank spares. `None` with the reason in `why`; nothing
 /// was written then, unless the reason says so.
@@ -164,14 +168,7 @@ impl<'p> Opening<'p> {
         let random = self.params.random.first_chunk::<16>().copied().unwrap_or_default();
         let uuid = uuid::Builder::from_random_bytes(random).into_uuid();
         let given = self.params.spares.get(usize::from(place).checked_sub(1)?)?;
-        let next = match assembly.superblock.get().plan_add(uuid, given.sectors) {
-            Ok(next) => next,
-            Err(error) => {
-                say!(why, "{error}");
-                return None;
-            }
-        };
-        assembly.superblock = no_memory(Placed::new(next), why)?;
+        assembly.superblock = planned_addition(assembly.superblock.get(), uuid, given.sectors, why)?;
         assembly.places.try_push(place).ok()?;
         let superblock = assembly.superblock.get();
         self.check_block(superblock, why)?;
@@ -187,18 +184,12 @@ impl<'p> Opening<'p> {
     #[inline(never)]
     fn remove(&mut self, port: &Port<'_>, mut assembly: Assembly, why: &mut Text<'_>) -> Option<Assembly> {
         let index = assembly.places.iter().position(|place| u32::from(*place) == self.params.spare_count)?;
-        let next = match assembly.superblock.get().plan_remove(index) {
-            Ok(next) => next,
-            Err(error) => {
-                say!(why, "{error}");
-                return None;
-            }
-        };
+        let next = planned_removal(assembly.superblock.get(), index, why)?;
         let before = assembly.superblock;
         let mut places = assembly.places.clone();
         places.remove(index);
         let all = core::mem::replace(&mut assembly.places, places);
-        assembly.superblock = no_memory(Placed::new(next), why)?;
+        assembly.superblock = next;
         let superblock = assembly.superblock.get();
         let bench = self.bench(&assembly);
         let changed = bench.run(&mut self.arena, port, || write_membership(port, superblock, 0));
@@ -245,7 +236,7 @@ impl<'p> Opening<'p> {
             );
             return None;
         }
-        let mut superblock = assembly.superblock.get().clone();
+        let superblock = assembly.superblock.get_mut();
         if self.has(abi::OPTION_GROW) {
             superblock.main.sectors = sectors;
         }
@@ -255,7 +246,6 @@ impl<'p> Opening<'p> {
         if let Ok(path) = until_zero(&self.params.main_path).try_into() {
             superblock.main.path = path;
         }
-        assembly.superblock = no_memory(Placed::new(superblock), why)?;
         Some(())
     }
 
@@ -297,7 +287,7 @@ impl<'p> Opening<'p> {
                 index: tables.index.slice(),
             }
         };
-        let set = no_memory(Set::new(superblock, &present, memory).and_then(Placed::new), why)?;
+        let set = no_memory(set_of(superblock, &present, memory), why)?;
         // SAFETY: only the writer uses it, and goes before it.
         let workspace = unsafe { tables.workspace.copy_of(&EMPTY) };
         // SAFETY: as above.
@@ -305,9 +295,8 @@ impl<'p> Opening<'p> {
         // SAFETY: as above; everybody has shared references only.
         let shared: &'static Set<'static> = unsafe { set.pointer().as_ref() };
         let bench = self.bench(assembly);
-        let owned = superblock.clone();
-        let opened =
-            bench.run(&mut self.arena, port, || open(port, shared, owned, allocator, workspace, options));
+        let opened = bench
+            .run(&mut self.arena, port, || open(port, shared, superblock, allocator, workspace, options));
         let recovery = match opened {
             Ok(recovery) => recovery,
             Err(error) => {
@@ -315,13 +304,31 @@ impl<'p> Opening<'p> {
                 return None;
             }
         };
+        self.engine(assembly, recovery, set, tables, why)
+    }
+
+    /// Puts together what is needed from here on.
+    #[inline(never)]
+    fn engine(
+        &mut self,
+        assembly: &Assembly,
+        recovery: Recovery<'static, 'static>,
+        set: Placed<Set<'static>>,
+        tables: Tables,
+        why: &mut Text<'_>,
+    ) -> Option<Placed<Engine>> {
+        let superblock = assembly.superblock.get();
         let mut scratch = no_memory(Allocation::zeroed(SCRATCH_BYTES), why)?;
         // SAFETY: only the port uses it, and goes before it.
         let port = Port::new(unsafe { scratch.slice_mut() }, glue::now_ms());
         let arena = no_memory(Arena::new(), why)?;
         let generation = AtomicU64::new(recovery.generation());
         let places = assembly.places.clone();
-        let writer = Writer { recovery, port, arena, trend: Trend::default(), jobs: ArrayVec::new() };
+        // SAFETY: plain values, which own nothing.
+        let trend = no_memory(unsafe { Placed::copy_of(&NO_TREND) }, why)?;
+        // SAFETY: as above.
+        let jobs = no_memory(unsafe { Placed::copy_of(&NO_JOBS) }, why)?;
+        let writer = Writer { recovery, port, arena, trend, jobs };
         let engine = Engine {
             writer: UnsafeCell::new(writer),
             set,
@@ -329,18 +336,52 @@ impl<'p> Opening<'p> {
             name: superblock.name,
             uuid: superblock.set,
             glue: self.glue,
-            read_only: options.read_only,
-            copies: superblock.copies,
+            read_only: self.has(abi::OPTION_READ_ONLY),
             pages: superblock.pages(),
             generation,
             bad_copies: AtomicU64::new(0),
             errors_last_hour: AtomicU64::new(0),
             errors_hour_before: AtomicU64::new(0),
-            cleared: AtomicU32::new(0),
             _scratch: scratch,
             _tables: tables,
         };
         no_memory(Placed::new(engine), why)
+    }
+}
+
+#[inline(never)]
+fn set_of(
+    superblock: &Superblock,
+    present: &[bool],
+    memory: SetMemory<'static>,
+) -> Option<Placed<Set<'static>>> {
+    Set::new(superblock, present, memory).and_then(Placed::new)
+}
+
+#[inline(never)]
+fn planned_addition(
+    superblock: &Superblock,
+    uuid: Uuid,
+    sectors: u64,
+    why: &mut Text<'_>,
+) -> Option<Placed<Superblock>> {
+    match superblock.plan_add(uuid, sectors) {
+        Ok(next) => no_memory(Placed::new(next), why),
+        Err(error) => {
+            say!(why, "{error}");
+            None
+        }
+    }
+}
+
+#[inline(never)]
+fn planned_removal(superblock: &Superblock, index: usize, why: &mut Text<'_>) -> Option<Placed<Superblock>> {
+    match superblock.plan_remove(index) {
+        Ok(next) => no_memory(Placed::new(next), why),
+        Err(error) => {
+            say!(why, "{error}");
+            None
+        }
     }
 }
 

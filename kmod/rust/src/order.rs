@@ -59,9 +59,9 @@ impl Engine {
     }
 
     fn jobs_step(&self, writer: &mut Writer, order: &mut Order) -> bool {
-        writer.jobs.clear();
+        writer.jobs.get_mut().clear();
         let more = self.collect(writer, order);
-        if writer.jobs.is_empty() {
+        if writer.jobs.get().is_empty() {
             return more;
         }
         let (mut done, mut failed, mut error) = (0, 0, None);
@@ -96,11 +96,11 @@ impl Engine {
             whole.intersection(range).filter(|part| part.fits(set.sectors()))
         };
         if order.kind == messages::ORDER_REMAP {
-            while !writer.jobs.is_full() {
+            while !writer.jobs.get().is_full() {
                 let from = order.start + order.cursor;
                 let rest = SectorRange::new(Sector(from), order.sectors.saturating_sub(order.cursor));
                 let Some(range) = part(block_size.block_of(rest.start), rest) else { return false };
-                let _ = writer.jobs.try_push(Job { kind: JobKind::Remap, range });
+                let _ = writer.jobs.get_mut().try_push(Job { kind: JobKind::Remap, range });
                 order.cursor += range.sectors;
             }
             return true;
@@ -115,7 +115,7 @@ impl Engine {
         let spare = self.member_of(order.device);
         let slots = set.table().slots();
         let end = (order.cursor as u32).saturating_add(SLOTS_PER_STEP).min(slots);
-        while (order.cursor as u32) < end && !writer.jobs.is_full() {
+        while (order.cursor as u32) < end && !writer.jobs.get().is_full() {
             let slot = SlotIndex(order.cursor as u32);
             order.cursor += 1;
             let Record::Used { block, .. } = set.table().record(slot) else { continue };
@@ -126,7 +126,7 @@ impl Engine {
                 part(block, range)
             };
             if let Some(range) = range {
-                let _ = writer.jobs.try_push(Job { kind, range });
+                let _ = writer.jobs.get_mut().try_push(Job { kind, range });
             }
         }
         (order.cursor as u32) < slots

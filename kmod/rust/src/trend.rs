@@ -15,13 +15,12 @@ pub struct Trend {
     last_ms: Option<u64>,
 }
 
-impl Default for Trend {
-    fn default() -> Self {
+impl Trend {
+    /// Without a sample.
+    pub const fn new() -> Self {
         Self { samples: [(u64::MAX, 0); SAMPLES], next: 0, last_ms: None }
     }
-}
 
-impl Trend {
     /// Remembers that `errors` had been counted by `now_ms`, unless the last sample is less than a minute old.
     pub fn sample(&mut self, now_ms: u64, errors: u64) {
         if self.last_ms.is_some_and(|last| now_ms < last.saturating_add(MINUTE_MS)) {

@@ -84,7 +84,7 @@ impl core::error::Error for OpenError {}
 pub async fn open<'s, 'm>(
     port: &Port<'_>,
     set: &'s Set<'m>,
-    superblock: Superblock,
+    superblock: &Superblock,
     allocator: &'m mut [u64],
     workspace: &'m mut Workspace,
     options: OpenOptions,
@@ -96,7 +96,7 @@ pub async fn open<'s, 'm>(
 pub async fn load<'s, 'm>(
     port: &Port<'_>,
     set: &'s Set<'m>,
-    superblock: Superblock,
+    superblock: &Superblock,
     allocator: &'m mut [u64],
     workspace: &'m mut Workspace,
     options: OpenOptions,
@@ -116,15 +116,10 @@ pub async fn load<'s, 'm>(
     if let (Some(index), false) = (missing, options.read_only) {
         return Err(OpenError::SpareMissing(index));
     }
-    let mut loader = Loader {
-        set,
-        superblock: &superblock,
-        generation: 0,
-        damaged: ArrayVec::new(),
-        all_damaged: false,
-        lost: None,
-        window: [Best::default(); WINDOW],
-    };
+    let Workspace { changes, bad_copies, superblock: kept, loading } = workspace;
+    let LoadingLists { damaged, window } = loading;
+    let mut loader =
+        Loader { set, superblock, generation: 0, damaged, all_damaged: false, lost: None, window };
     loader.read_pages(port).await;
     if let Some((page, count)) = loader.lost
         && !(options.read_only && options.accept_lost_pages)
@@ -134,7 +129,8 @@ pub async fn load<'s, 'm>(
     let Loader { generation, damaged, all_damaged, .. } = loader;
     let allocator = SlotAllocator::new(allocator);
     let generation = generation.saturating_add(OPENING_STEP);
-    let mut recovery = Recovery::new(set, superblock, allocator, workspace, generation, granularity);
+    let kept = kept.insert(superblock.clone());
+    let mut recovery = Recovery::new(set, kept, allocator, (changes, bad_copies), generation, granularity);
     if options.read_only {
         set.change_state(SetState::ReadOnly);
     }
@@ -146,7 +142,7 @@ pub async fn load<'s, 'm>(
 #[derive(Debug)]
 pub struct Loaded<'s, 'm> {
     recovery: Recovery<'s, 'm>,
-    damaged: ArrayVec<u32, MAX_DAMAGED>,
+    damaged: &'m ArrayVec<u32, MAX_DAMAGED>,
     all_damaged: bool,
     /// How many slots hold an older record of a block.
     duplicates: u32,
@@ -182,20 +178,37 @@ impl<'s, 'm> Loaded<'s, 'm> {
 }
 
 /// What is known of one page after some of its copies.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Best {
     generation: Option<u64>,
     agreeing: u32,
+}
+
+impl Best {
+    const NOTHING: Self = Self { generation: None, agreeing: 0 };
 }
 
 struct Loader<'l, 'm> {
     set: &'l Set<'m>,
     superblock: &'l Superblock,
     generation: u64,
-    damaged: ArrayVec<u32, MAX_DAMAGED>,
+    damaged: &'m mut ArrayVec<u32, MAX_DAMAGED>,
     all_damaged: bool,
     lost: Option<(u32, u32)>,
+    window: &'l mut [Best; WINDOW],
+}
+
+/// What loading keeps in mind; a part of the caller's [`Workspace`].
+#[derive(Debug)]
+pub(crate) struct LoadingLists {
+    damaged: ArrayVec<u32, MAX_DAMAGED>,
     window: [Best; WINDOW],
+}
+
+impl LoadingLists {
+    pub const fn new() -> Self {
+        Self { damaged: ArrayVec::new_const(), window: [Best::NOTHING; WINDOW] }
+    }
 }
 
 impl Loader<'_, '_> {
@@ -204,7 +217,7 @@ impl Loader<'_, '_> {
         let pages = self.superblock.pages();
         for first in (0..pages).step_by(window as usize) {
             let count = window.min(pages - first);
-            self.window = [Best::default(); WINDOW];
+            self.window.fill(Best::NOTHING);
             let mut copies = 0;
             for (index, spare) in self.set.spares().iter().enumerate() {
                 if spare.state() == SpareState::Missing {

@@ -27,6 +27,9 @@ pub struct SuperblockScan {
 }
 
 impl SuperblockScan {
+    /// Before anything has been read.
+    pub const NOTHING: Self = Self { newest: None, copies: [CopyState::Invalid(SuperblockError::Magic); 5] };
+
     /// Why there is no set here, or none that may be opened: the most telling of the copies' states.
     pub fn refusal(&self) -> Option<CopyState> {
         let newer =
@@ -53,8 +56,15 @@ impl SuperblockScan {
 
 /// Reads all superblock copies of `device`, which need not be a spare of ours.
 pub async fn read_superblocks(port: &Port<'_>, device: Device) -> SuperblockScan {
-    let mut newest: Option<Superblock> = None;
-    let mut copies = [CopyState::Invalid(SuperblockError::Magic); 5];
+    let mut scan = SuperblockScan::NOTHING;
+    read_superblocks_into(port, device, &mut scan).await;
+    scan
+}
+
+/// The same in memory of the caller, who starts with [`SuperblockScan::NOTHING`]: the result is large for a
+/// kernel's stack.
+pub async fn read_superblocks_into(port: &Port<'_>, device: Device, scan: &mut SuperblockScan) {
+    let SuperblockScan { newest, copies } = scan;
     for (copy, start) in copies.iter_mut().zip(SUPERBLOCK_SECTORS) {
         let into = Place::Scratch { offset: 0 };
         let effect = Effect::Read { device, start: Sector(start), sectors: PAGE_SECTORS, into };
@@ -62,17 +72,24 @@ pub async fn read_superblocks(port: &Port<'_>, device: Device) -> SuperblockScan
             *copy = CopyState::Unreadable(error);
             continue;
         }
-        match port.with_scratch(|scratch| Superblock::parse(scratch)) {
-            Ok(superblock) => {
-                *copy = CopyState::Valid(superblock.generation);
-                if newest.as_ref().is_none_or(|newest| newest.generation < superblock.generation) {
-                    newest = Some(superblock);
-                }
-            }
-            Err(error) => *copy = CopyState::Invalid(error),
-        }
+        *copy = port.with_scratch(|scratch| take(scratch, newest));
     }
-    SuperblockScan { newest, copies }
+}
+
+/// Looks at one copy, and keeps it if it is the newest. By itself, so that the superblock's room on the stack is
+/// not there during IO.
+#[inline(never)]
+fn take(bytes: &[u8], newest: &mut Option<Superblock>) -> CopyState {
+    match Superblock::parse(bytes) {
+        Ok(superblock) => {
+            let generation = superblock.generation;
+            if newest.as_ref().is_none_or(|newest| newest.generation < generation) {
+                *newest = Some(superblock);
+            }
+            CopyState::Valid(generation)
+        }
+        Err(error) => CopyState::Invalid(error),
+    }
 }
 
 /// Writes the superblock as member `spare` has it: the first copy that takes it, flush, the others, flush.
@@ -81,13 +98,7 @@ pub async fn write(port: &Port<'_>, superblock: &Superblock, spare: usize) -> Re
     let device = Device::Spare(spare);
     let mut outcome = Err(DiskError::Medium);
     for start in SUPERBLOCK_SECTORS {
-        port.with_scratch(|scratch| {
-            if let Some(bytes) = scratch.first_chunk_mut::<PAGE_BYTES>() {
-                let mut own = superblock.clone();
-                own.member = spare as u32;
-                own.encode(bytes);
-            }
-        });
+        port.with_scratch(|scratch| encode_as(superblock, spare, scratch));
         let from = Place::Scratch { offset: 0 };
         let effect = Effect::Write { device, start: Sector(start), sectors: PAGE_SECTORS, from };
         let written = port.call(effect).await;
@@ -98,4 +109,14 @@ pub async fn write(port: &Port<'_>, superblock: &Superblock, spare: usize) -> Re
     }
     outcome?;
     port.call(Effect::Flush { device }).await
+}
+
+/// The superblock as member `spare` has it. By itself for the same reason as [`take`].
+#[inline(never)]
+fn encode_as(superblock: &Superblock, spare: usize, into: &mut [u8]) {
+    if let Some(bytes) = into.first_chunk_mut::<PAGE_BYTES>() {
+        let mut own = superblock.clone();
+        own.member = spare as u32;
+        own.encode(bytes);
+    }
 }

@@ -15,7 +15,7 @@ impl Recovery<'_, '_> {
     }
 
     pub(crate) fn replace_superblock(&mut self, superblock: Superblock) {
-        self.superblock = superblock;
+        *self.superblock = superblock;
     }
 
     pub(crate) fn note_filesystem(&mut self, uuid: &str) {

@@ -171,7 +171,7 @@ impl Rig {
         let allocator = vec![0; sizes.allocator_words as usize].leak();
         let workspace = Box::leak(Box::default());
         let recovery = self
-            .run(async |port| Box::pin(open(port, set, superblock, allocator, workspace, options)).await)?;
+            .run(async |port| Box::pin(open(port, set, &superblock, allocator, workspace, options)).await)?;
         Ok(Engine { set, recovery })
     }
 

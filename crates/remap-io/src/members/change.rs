@@ -160,7 +160,7 @@ fn empty_spare(
     let contents = if superblock.clean { superblock.main.filesystem_uuid.as_str() } else { "" };
     let bare = Bare { main: Some(main), spares: disks.iter().map(|disk| Some(*disk)).collect() };
     bare.run(async |port: &Port<'_>| {
-        let opening = open(port, set.get(), superblock.clone(), &mut allocator, &mut workspace, options);
+        let opening = open(port, set.get(), superblock, &mut allocator, &mut workspace, options);
         let mut recovery = Box::pin(opening).await.map_err(engine)?;
         recovery.drain_spare(index, true);
         let emptied = carry_off(&bare, &mut recovery, index);
