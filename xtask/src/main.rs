@@ -3,6 +3,9 @@
 //! One file per command. Nothing here is part of the product, and nothing of the product may depend on it.
 
 mod bench;
+mod kernels;
+mod kmod;
+mod lab;
 mod metadata;
 mod mutants;
 mod process;
@@ -36,6 +39,10 @@ enum Command {
     Mutants(mutants::Args),
     /// Runs the benches.
     Bench(bench::Args),
+    /// Builds the kernel module.
+    Kmod(kmod::Args),
+    /// Runs scenarios under real kernels, in disposable guests.
+    Lab(lab::Args),
     /// Checks the habits of the codebase that no compiler checks.
     Tidy,
 }
@@ -47,6 +54,8 @@ fn main() -> ExitCode {
         Command::Sim(args) => sim::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Kmod(args) => kmod::run(&args),
+        Command::Lab(args) => lab::run(&args),
         Command::Tidy => tidy::run(),
     };
     if let Err(error) = result {

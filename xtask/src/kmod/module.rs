@@ -1,0 +1,51 @@
+//! The module for one kernel: the glue, compiled against its headers, and the engine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::kernels::Kernel;
+use crate::workspace;
+
+/// Builds it in a folder of its own, so that nothing of a build lies in the tree.
+pub fn build(kernel: &Kernel, engine: &Path) -> Result<PathBuf> {
+    let folder = workspace::target().join("kmod").join(&kernel.version);
+    fs::create_dir_all(&folder)?;
+    let sources = workspace::root().join("kmod");
+    for entry in fs::read_dir(&sources)? {
+        let path = entry?.path();
+        let name = path.file_name().context("a folder has names")?;
+        let is_source = path.extension().is_some_and(|kind| kind == "c" || kind == "h") || name == "Kbuild";
+        if is_source {
+            copy_changed(&path, &folder.join(name))?;
+        }
+    }
+    copy_changed(engine, &folder.join("remap_core.o_shipped"))?;
+    // Without a record of the command that made it, Kbuild would try to make the object itself.
+    fs::write(folder.join(".remap_core.o.cmd"), "")?;
+    let mut make = Command::new("make");
+    make.arg("-C").arg(&kernel.build).arg(format!("M={}", folder.display()));
+    make.args(["W=1", "modules"]).arg(concat!("DM_REMAP_VERSION=", env!("CARGO_PKG_VERSION")));
+    println!("$ make -C … M=… W=1 modules # {}", kernel.version);
+    let output = make.output().context("cannot start make")?;
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        bail!("the module does not build for {}:\n{said}", kernel.version);
+    }
+    let warnings: Vec<&str> = said.lines().filter(|line| line.to_lowercase().contains("warning")).collect();
+    if !warnings.is_empty() {
+        bail!("warnings for {}:\n{}", kernel.version, warnings.join("\n"));
+    }
+    Ok(folder.join("dm_remap.ko"))
+}
+
+/// Copies what differs, so that make builds only what has to be.
+fn copy_changed(from: &Path, to: &Path) -> Result<()> {
+    let bytes = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
+    if fs::read(to).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    fs::write(to, bytes).with_context(|| format!("cannot write {}", to.display()))
+}
