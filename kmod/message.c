@@ -139,6 +139,18 @@ static int dmr_drain_command(struct dmr_set *set, void *data)
 	return dmr_engine_drain_spare(set->engine, drain->device, drain->draining) ? 0 : -EINVAL;
 }
 
+/* 0 where there is no such device. */
+static dev_t dmr_dev_of(const char *path)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+	dev_t dev;
+
+	return dm_devt_from_path(path, &dev) ? 0 : dev;
+#else
+	return dm_get_dev_t(path);
+#endif
+}
+
 static int dmr_message_remove(struct dmr_target *target, const char *path, char *result,
 			      unsigned int maxlen)
 {
@@ -146,13 +158,13 @@ static int dmr_message_remove(struct dmr_target *target, const char *path, char 
 	struct dmr_order order = { .kind = DMR_ORDER_EVACUATE };
 	struct dmr_drain drain = { .draining = true };
 	unsigned int at, number = 0;
-	dev_t dev;
-	int error = dm_devt_from_path(path, &dev);
+	dev_t dev = dmr_dev_of(path);
+	int error;
 
-	for (at = 1; !error && at <= set->spare_count; at++)
+	for (at = 1; dev && at <= set->spare_count; at++)
 		if (set->devices[at].bdev->bd_dev == dev)
 			number = at;
-	if (error || !number) {
+	if (!number) {
 		snprintf(result, maxlen, "%s is no spare of this set", path);
 		return -EINVAL;
 	}

@@ -4,13 +4,15 @@
 //! sources of the standard library, to the toolchain in use.
 
 mod cargo_tools;
-mod debian;
-mod packages;
+pub mod debian;
+pub mod packages;
 mod rust_src;
 
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+
+use crate::lab::vng;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -26,7 +28,7 @@ struct Part {
     install: fn() -> Result<()>,
 }
 
-const PARTS: [Part; 3] = [
+const PARTS: [Part; 4] = [
     Part { title: "system packages", is_there: || Ok(packages::are_there()), install: packages::install },
     Part { title: "cargo tools", is_there: cargo_tools::are_there, install: cargo_tools::install },
     Part {
@@ -34,6 +36,7 @@ const PARTS: [Part; 3] = [
         is_there: rust_src::is_there,
         install: rust_src::install,
     },
+    Part { title: "virtme-ng", is_there: vng::is_there, install: vng::install },
 ];
 
 pub fn run(args: &Args) -> Result<()> {

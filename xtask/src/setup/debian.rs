@@ -121,6 +121,18 @@ impl PrivateApt {
         Ok(table.lines().filter_map(|row| row.split('|').nth(1)).map(|v| v.trim().to_owned()).collect())
     }
 
+    /// The packages that the newest version of `package` depends on, alternatives among them.
+    pub fn depends(&self, package: &str) -> Result<Vec<String>> {
+        let table = process::output(self.apt("apt-cache").args(["depends", package]))?;
+        Ok(dependencies_in(&table))
+    }
+
+    /// Fetches the newest version of each of `packages` into `folder` without installing it.
+    pub fn download_newest(&self, packages: &[String], folder: &Path) -> Result<()> {
+        fs::create_dir_all(folder)?;
+        process::run(self.apt("apt-get").args(["-q", "download"]).args(packages).current_dir(folder))
+    }
+
     /// Fetches a package without installing it.
     pub fn download(&self, package: &str, version: &str) -> Result<PathBuf> {
         let archives = self.dir.join("download");
@@ -145,10 +157,23 @@ impl PrivateApt {
         option("Dir::Etc::SourceParts", &inside("sources"));
         option("Dir::State::Lists", &inside("lists"));
         option("Dir::Cache", &inside("cache"));
+        // What this machine has installed or pinned is no reason to choose another version.
+        option("Dir::State::Status", "/dev/null");
+        option("Dir::Etc::Preferences", "/dev/null");
+        option("Dir::Etc::PreferencesParts", "/dev/null");
         // The unprivileged user that root's apt changes to may not enter a home folder.
         option("APT::Sandbox::User", "root");
         command
     }
+}
+
+/// The real packages in what `apt-cache depends` prints; virtual ones stand between angle brackets.
+fn dependencies_in(table: &str) -> Vec<String> {
+    let names = table.lines().filter_map(|line| {
+        let line = line.trim_start_matches([' ', '|']);
+        line.strip_prefix("Depends: ").or_else(|| line.strip_prefix("PreDepends: "))
+    });
+    names.filter(|name| !name.starts_with('<')).map(str::to_owned).collect()
 }
 
 impl Source {

@@ -1,5 +1,6 @@
 //! The foreign programs that tests run, from the system's packages.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -8,7 +9,7 @@ use crate::process;
 
 /// A Debian package, and the programs of it that are used. Programs are what is looked for, so that another
 /// system that has them needs no Debian packages.
-const PACKAGES: [(&str, &[&str]); 10] = [
+const PACKAGES: [(&str, &[&str]); 22] = [
     ("fio", &["fio"]),
     ("libnbd-bin", &["nbdinfo", "nbdcopy", "nbdfuse"]),
     ("nbdkit", &["nbdkit"]),
@@ -20,6 +21,21 @@ const PACKAGES: [(&str, &[&str]); 10] = [
     ("python3-minimal", &["python3"]),
     // libFuzzer is C++ that cargo-fuzz compiles.
     ("g++", &["c++"]),
+    // What follows is for the lab: its guests, and what runs in them.
+    ("qemu-system-x86", &["qemu-system-x86_64"]),
+    ("busybox-static", &["busybox"]),
+    ("kmod", &["depmod", "insmod", "modprobe"]),
+    // Tells `vng` the version of a kernel.
+    ("file", &["file"]),
+    // Out-of-tree modules are built with what Debian's kernels were built with.
+    ("gcc-12", &["gcc-12"]),
+    ("make", &["make"]),
+    ("dmsetup", &["dmsetup"]),
+    ("lvm2", &["lvm"]),
+    ("mdadm", &["mdadm"]),
+    ("cryptsetup-bin", &["cryptsetup"]),
+    ("thin-provisioning-tools", &["thin_check"]),
+    ("btrfs-progs", &["mkfs.btrfs"]),
 ];
 
 pub fn are_there() -> bool {
@@ -29,7 +45,20 @@ pub fn are_there() -> bool {
 /// The packages of which a program is not found.
 fn missing() -> Vec<&'static str> {
     let lacks = |programs: &[&str]| programs.iter().any(|program| process::find(program).is_none());
-    PACKAGES.iter().filter(|(_, programs)| lacks(programs)).map(|(package, _)| *package).collect()
+    let missing = PACKAGES.iter().filter(|(_, programs)| lacks(programs)).map(|(package, _)| *package);
+    missing.chain((!python_makes_environments()).then_some("python3-venv")).collect()
+}
+
+/// What Python needs to make virtual environments is a package that has no program.
+fn python_makes_environments() -> bool {
+    process::succeeds(system_python().args(["-c", "import ensurepip, venv"]))
+}
+
+/// The system's `python3`: another one that comes first in `PATH`, say a version manager's, may be gone
+/// tomorrow.
+pub fn system_python() -> Command {
+    let system = Path::new("/usr/bin/python3");
+    Command::new(if system.is_file() { system } else { Path::new("python3") })
 }
 
 pub fn install() -> Result<()> {

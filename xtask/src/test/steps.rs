@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::{Tier, deny, fuzz, is_root};
 use crate::process::{self, cargo};
-use crate::{mutants, tidy, workspace};
+use crate::{lab, mutants, tidy, workspace};
 
 pub struct Step {
     pub title: &'static str,
@@ -23,7 +23,7 @@ const fn full(title: &'static str, run: fn(Tier) -> Result<()>) -> Step {
     Step { title, run, from: Tier::Full }
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     fast("format", format),
     fast("tidy", |_| tidy::run()),
     fast("licences and sources of dependencies", |_| deny::run()),
@@ -35,6 +35,7 @@ const STEPS: [Step; 11] = [
     fast("simulation", simulation),
     full("planted bugs are found", |_| mutants::run(&mutants::Args::default())),
     full("fuzzing", |_| fuzz::run()),
+    full("the lab: scenarios under real kernels", |_| lab::run(&lab::Args::everything())),
 ];
 
 /// The steps of a tier.

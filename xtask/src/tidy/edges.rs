@@ -15,7 +15,7 @@ const LIBRARIES: [(&str, &[&str]); 6] = [
 ];
 
 /// Programs: they may see everything, nobody may see them, and they are the home of `anyhow`.
-const PROGRAMS: [&str; 3] = ["dm-remap", "ember", "xtask"];
+const PROGRAMS: [&str; 4] = ["dm-remap", "ember", "lab", "xtask"];
 
 pub fn check(metadata: &Metadata) -> Vec<Finding> {
     let mut findings = Vec::new();

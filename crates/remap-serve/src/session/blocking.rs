@@ -5,6 +5,7 @@
 //! its reply can go out together with others; one that takes longer must not keep those behind it waiting. Which
 //! kind they are is measured as they go, see [`pace`](super::pace).
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::admission::{Admission, Weight};
@@ -25,6 +26,8 @@ use crate::server::Shared;
 const RECEIVE_BYTES: usize = 64 << 10;
 /// From this size on the data of a write is received where it will be written from.
 const LARGE_WRITE_BYTES: u32 = 32 << 10;
+/// Large writes that have arrived wait up to this much in all while more can be received at once.
+const DEFERRED_BYTES: usize = 256 << 10;
 /// Replies are sent when they carry this much data, even if more requests are there.
 const SEND_BYTES: usize = 256 << 10;
 
@@ -45,9 +48,12 @@ pub(super) fn serve(shared: &Arc<Shared>, agreed: Agreed) -> Result<(), SessionE
         replies: Batch::default(),
         workers,
         write: None,
+        deferred: VecDeque::new(),
+        deferred_bytes: 0,
         large_writes: false,
     };
     let outcome = receiver.receive(&agreed.socket, agreed.first);
+    receiver.perform_deferred();
     let Receiver { workers, mut replies, .. } = receiver;
     outbox.send(&mut replies);
     workers.finish();
@@ -76,6 +82,9 @@ struct Receiver<'s> {
     replies: Batch,
     workers: Workers,
     write: Option<Write>,
+    /// Large writes that have arrived whole, oldest first.
+    deferred: VecDeque<Task>,
+    deferred_bytes: usize,
     /// Whether the last write was large, and so the next one may be.
     large_writes: bool,
 }
@@ -103,26 +112,48 @@ impl Receiver<'_> {
     /// Receives at least a byte; 0 at the end of the stream, or of what a server that stops still takes.
     fn wait_for_bytes(&mut self, socket: &Socket, into: &mut [u8]) -> Result<usize, SessionError> {
         if self.shared.is_stopping() {
+            self.perform_deferred();
             self.outbox.send(&mut self.replies);
             return Ok(socket.recv_now(into)?.unwrap_or(0));
         }
-        if self.large_writes
-            && self.replies.data_bytes() < SEND_BYTES
-            && let Some(bytes) = socket.recv_now(into)?
-        {
-            return Ok(bytes);
+        while self.large_writes && self.replies.data_bytes() < SEND_BYTES {
+            if let Some(bytes) = socket.recv_now(into)? {
+                return Ok(bytes);
+            }
+            if !self.perform_oldest_deferred() {
+                break;
+            }
         }
+        self.perform_deferred();
         self.outbox.send(&mut self.replies);
         Ok(socket.recv(into)?)
     }
 
     /// Receives the rest of a large write's data in its place; whether there is such a write.
     fn receive_into_write(&mut self, socket: &Socket) -> Result<bool, SessionError> {
-        let due = self.intake.payload_due();
-        let Some(write) = self.write.as_mut().filter(|_| due >= LARGE_WRITE_BYTES) else { return Ok(false) };
-        self.outbox.send(&mut self.replies);
-        socket.recv_exact(&mut write.data[write.filled..])?;
-        self.intake.payload_taken(due);
+        let Some(mut write) = self.write.take_if(|write| write.request.range.bytes >= LARGE_WRITE_BYTES) else {
+            return Ok(false);
+        };
+        while write.filled < write.data.len() {
+            let into = &mut write.data[write.filled..];
+            let received = if self.deferred.is_empty() {
+                self.outbox.send(&mut self.replies);
+                socket.recv_exact(into)?;
+                Some(into.len())
+            } else {
+                socket.recv_now(into)?
+            };
+            match received {
+                Some(0) => return Err(SessionError::Vanished),
+                Some(bytes) => {
+                    write.filled += bytes;
+                    self.intake.payload_taken(bytes as u32);
+                }
+                // The client is not as fast as this: now is the time.
+                None => drop(self.perform_oldest_deferred()),
+            }
+        }
+        self.write = Some(write);
         self.complete_write();
         Ok(true)
     }
@@ -190,12 +221,18 @@ impl Receiver<'_> {
         let is_transfer = matches!(task.request.command, Command::Read | Command::Write)
             && !task.request.flags.contains(CommandFlags::FUA);
         if is_transfer && self.performer.pace.is_fast() {
+            let bytes = task.request.range.bytes;
+            if task.request.command == Command::Write && bytes >= LARGE_WRITE_BYTES {
+                self.defer(task);
+                return;
+            }
             self.performer.perform(task, &mut self.replies);
             if self.replies.data_bytes() >= SEND_BYTES {
                 self.outbox.send(&mut self.replies);
             }
             return;
         }
+        self.perform_deferred();
         // What is ready must not wait for what comes behind a slow request.
         self.outbox.send(&mut self.replies);
         if let Err(task) = self.workers.give(task) {
@@ -203,9 +240,31 @@ impl Receiver<'_> {
         }
     }
 
+    /// Leaves a write for when nothing more can be received at once. The room that its data had in the socket is the
+    /// client's again before the write is carried out, so that both work at the same time.
+    fn defer(&mut self, task: Task) {
+        self.deferred_bytes += task.request.range.bytes as usize;
+        self.deferred.push_back(task);
+        while self.deferred_bytes > DEFERRED_BYTES {
+            self.perform_oldest_deferred();
+        }
+    }
+
+    fn perform_oldest_deferred(&mut self) -> bool {
+        let Some(task) = self.deferred.pop_front() else { return false };
+        self.deferred_bytes -= task.request.range.bytes as usize;
+        self.performer.perform(task, &mut self.replies);
+        true
+    }
+
+    fn perform_deferred(&mut self) {
+        while self.perform_oldest_deferred() {}
+    }
+
     /// Counts a request in; sends what is ready before it waits for room.
     fn admit(&mut self, weight: Weight) {
         if !self.admission.try_enter(weight) {
+            self.perform_deferred();
             self.outbox.send(&mut self.replies);
             self.admission.enter(weight);
         }

@@ -1,6 +1,6 @@
 //! Sources as installers write them.
 
-use super::{Source, from_deb822, from_one_line_style};
+use super::{Source, dependencies_in, from_deb822, from_one_line_style};
 
 fn source(signed_by: Option<&str>) -> Source {
     Source {
@@ -36,4 +36,11 @@ fn a_line_with_the_suite_is_found_with_and_without_options() {
     assert_eq!(from_one_line_style(text, "bookworm"), Some(source(None)));
     let text = "deb [arch=amd64 signed-by=/key.gpg] http://mirror.example/debian bookworm main";
     assert_eq!(from_one_line_style(text, "bookworm"), Some(source(Some("/key.gpg"))));
+}
+
+#[test]
+fn dependencies_are_real_packages_and_neither_recommended_nor_virtual_ones() {
+    let table = "linux-image-6.1.0-1-amd64\n  PreDepends: linux-base\n  Depends: <kmod>\n |Depends: dracut\n    \
+                 other\n  Depends: linux-kbuild-6.1\n  Recommends: apparmor\n";
+    assert_eq!(dependencies_in(table), ["linux-base", "dracut", "linux-kbuild-6.1"]);
 }
