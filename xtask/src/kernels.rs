@@ -1,0 +1,96 @@
+//! Debian's kernels, unpacked into the user's cache: what the lab boots and what modules are built against.
+//!
+//! Nothing is installed into the system, so no boot loader runs and no root is needed. A kernel is fetched
+//! once and kept; remove its folder to get a newer one of the same series.
+
+mod packages;
+mod unpack;
+
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use crate::setup::debian::{self, PrivateApt, Source};
+use crate::workspace;
+
+/// A series of kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Series {
+    /// Debian 12's own, the oldest that is supported.
+    #[value(name = "6.1")]
+    V6_1,
+    /// The long-term kernel that most machines of today run.
+    #[value(name = "6.12")]
+    V6_12,
+    /// The newest that Debian builds for a stable release.
+    #[value(name = "newest")]
+    Newest,
+}
+
+/// A kernel that can be booted and built against.
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    /// What `uname -r` prints when it runs.
+    pub version: String,
+    /// The compressed image, somewhere below the folder that `lib/modules` lies in, where `vng` looks for it.
+    pub image: PathBuf,
+    /// What modules are built against: `make -C BUILD M=…`.
+    pub build: PathBuf,
+}
+
+impl Series {
+    /// The suite of Debian's mirror where its packages are.
+    fn suite(self) -> &'static str {
+        match self {
+            Self::V6_1 => "bookworm",
+            Self::V6_12 => "bookworm-backports",
+            Self::Newest => "trixie-backports",
+        }
+    }
+}
+
+impl fmt::Display for Series {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::V6_1 => "6.1",
+            Self::V6_12 => "6.12",
+            Self::Newest => "newest",
+        })
+    }
+}
+
+/// The kernel of `series`; fetched if it is not there yet.
+pub fn prepare(series: Series) -> Result<Kernel> {
+    let folder = workspace::cache()?.join("lab/kernels").join(series.to_string());
+    if !folder.is_dir() {
+        println!("kernel {series}: fetching");
+        fetch(series, &folder).with_context(|| format!("cannot fetch kernel {series}"))?;
+    }
+    unpack::read(&folder).with_context(|| format!("remove {} and try again", folder.display()))
+}
+
+fn fetch(series: Series, folder: &std::path::Path) -> Result<()> {
+    if std::env::consts::ARCH != "x86_64" {
+        bail!("the lab's kernels are of x86-64, and this machine is not");
+    }
+    let suite = series.suite();
+    let source = Source { suite: suite.into(), ..debian::own_source()? };
+    let apt = PrivateApt::new(&workspace::cache()?.join("lab/apt").join(suite), &source)?;
+    apt.update()?;
+    let wanted = packages::of_newest_kernel(|package| apt.depends(package))?;
+
+    // Another run may be at the same: each works in a folder of its own, and the first that is whole stays.
+    let staging = folder.with_extension(format!("partial-{}", std::process::id()));
+    let archives = staging.join("archives");
+    let result = apt
+        .download_newest(&wanted.names, &archives)
+        .and_then(|()| unpack::unpack(&wanted.version, &archives, &staging, folder));
+    if result.is_err() || folder.is_dir() {
+        fs::remove_dir_all(&staging)?;
+        return result;
+    }
+    fs::rename(&staging, folder)
+        .with_context(|| format!("cannot rename {} to {}", staging.display(), folder.display()))
+}

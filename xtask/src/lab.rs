@@ -1,0 +1,104 @@
+//! `cargo xtask lab`: runs scenarios under real kernels, each in a disposable guest.
+//!
+//! The scenarios themselves are the crate `lab/`, whose program runs inside the guest and also says what
+//! each scenario needs. Here they are put into boots, the guests are started, and their kernel logs judged.
+
+mod boot;
+mod console;
+mod folder;
+mod plan;
+mod report;
+mod run;
+mod tree;
+pub mod vng;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use crate::kernels::{self, Series};
+use crate::process::{self, cargo};
+use crate::{setup, workspace};
+use plan::Scenario;
+use report::Tally;
+use run::Lab;
+
+#[derive(clap::Args, Default)]
+pub struct Args {
+    /// Run only these scenarios.
+    scenarios: Vec<String>,
+    /// The kernel to run under; may be given several times.
+    #[arg(long = "kernel", value_name = "SERIES", default_values = ["6.1", "6.12"])]
+    kernels: Vec<Series>,
+    /// Print the scenarios and end.
+    #[arg(long)]
+    list: bool,
+    /// Start a shell in a guest of the first kernel instead of running scenarios.
+    #[arg(long, conflicts_with_all = ["scenarios", "list"])]
+    shell: bool,
+    /// Keep logs and disks of boots that passed, too.
+    #[arg(long)]
+    keep: bool,
+    /// Memory of a guest, in MiB, instead of what its scenarios ask for.
+    #[arg(long, value_name = "MIB")]
+    memory: Option<u32>,
+    /// Processors of a guest, instead of what its scenarios ask for.
+    #[arg(long, value_name = "COUNT")]
+    cpus: Option<u32>,
+}
+
+impl Args {
+    /// Every scenario under the kernels that are tested by default.
+    pub fn everything() -> Self {
+        Self { kernels: vec![Series::V6_1, Series::V6_12], ..Self::default() }
+    }
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    setup::run(&setup::Args { if_needed: true })?;
+    let program = build_program()?;
+    let scenarios = plan::read(&program)?;
+    let chosen = plan::choose(&scenarios, &args.scenarios)?;
+    if args.list {
+        list(&chosen);
+        return Ok(());
+    }
+    let lab = Lab {
+        vng: vng::program()?,
+        program,
+        use_kvm: boot::can_use_kvm(),
+        keep: args.keep,
+        memory_mib: args.memory,
+        cpus: args.cpus,
+    };
+    if args.shell {
+        let series = args.kernels.first().copied().unwrap_or(Series::V6_12);
+        return lab.shell(&kernels::prepare(series)?);
+    }
+    let boots = plan::boots(&chosen);
+    let mut tally = Tally::default();
+    for &series in &args.kernels {
+        let kernel = kernels::prepare(series)?;
+        for boot in &boots {
+            tally += lab.run(&kernel, boot)?;
+        }
+    }
+    println!("\n{tally}");
+    if tally.has_failed() {
+        bail!("the lab found failures; their logs are in {}", folder::root().display());
+    }
+    Ok(())
+}
+
+/// The program that runs inside the guest: the guest's root is this machine's, so it fits.
+fn build_program() -> Result<PathBuf> {
+    process::run(&mut cargo(["build", "--release", "-p", "lab", "--bin", "lab"])?)?;
+    Ok(workspace::target().join("release/lab"))
+}
+
+fn list(scenarios: &[&Scenario]) {
+    let width = scenarios.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
+    for scenario in scenarios {
+        println!("{:width$}  {}", scenario.name, scenario.about);
+    }
+}
