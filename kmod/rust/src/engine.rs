@@ -45,9 +45,9 @@ pub struct Engine {
     /// The same in the hour before.
     pub errors_hour_before: AtomicU64,
     /// Memory of the writer's port.
-    pub _scratch: Allocation,
+    pub scratch: Allocation,
     /// Memory of the set and the writer.
-    pub _tables: Tables,
+    pub tables: Tables,
 }
 
 /// The memory that a set and its writer borrow.

@@ -5,6 +5,9 @@
 //! operating system and linked into the module; its tests run on the build machine, with a glue of their own.
 #![no_std]
 
+#[cfg(test)]
+extern crate std;
+
 pub mod abi;
 pub mod exports;
 
@@ -24,3 +27,8 @@ mod status;
 mod table;
 mod text;
 mod trend;
+
+#[cfg(test)]
+mod stand_in;
+#[cfg(test)]
+mod tests;

@@ -159,8 +159,10 @@ impl Arena {
         // SAFETY: large enough and aligned by the assertion above; nothing is there between two calls, and no
         // second call can come during one, as `self` is borrowed.
         unsafe { place.write(make()) };
-        // SAFETY: just written, not moved until it is dropped below.
-        let result = work(unsafe { Pin::new_unchecked(&mut *place.as_ptr()) });
+        // SAFETY: just written, and nobody else has it.
+        let procedure = unsafe { &mut *place.as_ptr() };
+        // SAFETY: not moved until it is dropped below.
+        let result = work(unsafe { Pin::new_unchecked(procedure) });
         // SAFETY: written above and dropped once; nobody has a reference any more.
         unsafe { place.drop_in_place() };
         result

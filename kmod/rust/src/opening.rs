@@ -252,7 +252,7 @@ impl<'p> Opening<'p> {
     #[inline(never)]
     fn load(&mut self, port: &Port<'_>, assembly: &Assembly, why: &mut Text<'_>) -> Option<Placed<Engine>> {
         let superblock = assembly.superblock.get();
-        let away = assembly.places.iter().filter(|place| **place == ABSENT).count();
+        let away = assembly.places.iter().filter_map(|place| (*place == ABSENT).then_some(())).count();
         if away > 0 && !self.has(abi::OPTION_ACCEPT_MISSING_SPARES) {
             say!(
                 why,
@@ -280,13 +280,12 @@ impl<'p> Opening<'p> {
         let mut tables = no_memory(tables_of(superblock), why)?;
         let present: ArrayVec<bool, 16> = assembly.places.iter().map(|place| *place != ABSENT).collect();
         // SAFETY: the engine drops the set and the writer before the tables, see `Engine`.
-        let memory = unsafe {
-            SetMemory {
-                filter: tables.filter.slice(),
-                records: tables.records.slice(),
-                index: tables.index.slice(),
-            }
-        };
+        let filter = unsafe { tables.filter.slice() };
+        // SAFETY: as above.
+        let records = unsafe { tables.records.slice() };
+        // SAFETY: as above.
+        let index = unsafe { tables.index.slice() };
+        let memory = SetMemory { filter, records, index };
         let set = no_memory(set_of(superblock, &present, memory), why)?;
         // SAFETY: only the writer uses it, and goes before it.
         let workspace = unsafe { tables.workspace.copy_of(&EMPTY) };
@@ -342,8 +341,8 @@ impl<'p> Opening<'p> {
             bad_copies: AtomicU64::new(0),
             errors_last_hour: AtomicU64::new(0),
             errors_hour_before: AtomicU64::new(0),
-            _scratch: scratch,
-            _tables: tables,
+            scratch,
+            tables,
         };
         no_memory(Placed::new(engine), why)
     }
@@ -412,7 +411,7 @@ fn written(
 fn say_open_error(why: &mut Text<'_>, error: OpenError, places: &[u8]) {
     match error {
         OpenError::PageLost { .. } => {
-            say!(why, "{error}; what is left can be read with the options read_only and accept_lost_pages")
+            say!(why, "{error}; what is left can be read with the options read_only and accept_lost_pages");
         }
         OpenError::Write(FormatError { spare, error }) => {
             let place = places.get(spare).copied().unwrap_or_default();

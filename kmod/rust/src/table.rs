@@ -92,20 +92,20 @@ fn parse_option<'a>(
             *entry = at as u32 + 1;
             table.spare_count += 1;
         }
-        "block_size" => match within(1, 16).filter(|n| n.is_power_of_two()) {
-            Some(sectors) => table.block_sectors = sectors,
-            None => {
+        "block_size" => {
+            let Some(sectors) = within(1, 16).filter(|n| n.is_power_of_two()) else {
                 say!(why, "block_size {value}: expected 1, 2, 4, 8 or 16 sectors");
                 return None;
-            }
-        },
-        "copies" => match within(2, 5) {
-            Some(copies) => table.copies = copies,
-            None => {
+            };
+            table.block_sectors = sectors;
+        }
+        "copies" => {
+            let Some(copies) = within(2, 5) else {
                 say!(why, "copies {value}: expected 2 to 5");
                 return None;
-            }
-        },
+            };
+            table.copies = copies;
+        }
         "on_lost" => match value {
             "error" => table.options |= abi::OPTION_ON_LOST_ERROR,
             "zero" => table.options |= abi::OPTION_ON_LOST_ZERO,
