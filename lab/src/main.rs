@@ -1,5 +1,6 @@
 //! The program that runs in the guest: `lab run SCENARIO…`, and anywhere: `lab list`.
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -64,7 +65,8 @@ fn run(command: Command) -> Result<bool> {
         Command::Run { port, module, scenarios } => {
             let steps = scenarios::steps(&scenarios)?;
             guest::start(port.as_deref(), module.as_deref())?;
-            match runner::run(&steps) {
+            let loaded = module.as_deref().and_then(std::path::Path::file_stem).map(OsStr::to_string_lossy);
+            match runner::run(&steps, loaded.as_deref()) {
                 Ended::PowerCut => match guest::cut_power()? {},
                 Ended::Checks { failed } => {
                     println!("guest: done");

@@ -27,8 +27,8 @@ pub enum Ended {
 /// Counts over the whole run. A `static`, since the watch over time must print it when nobody else can.
 static CHECKS: Checks = Checks::new();
 
-/// Plays `steps` and prints the summary.
-pub fn run(steps: &[(&Scenario, &Step)]) -> Ended {
+/// Plays `steps` and prints the summary. `module` is what must be possible to unload then.
+pub fn run(steps: &[(&Scenario, &Step)], module: Option<&str>) -> Ended {
     let mut power_cut = false;
     for (scenario, step) in steps {
         println!("== {}/{}: {}", scenario.name, step.name, scenario.about);
@@ -40,6 +40,9 @@ pub fn run(steps: &[(&Scenario, &Step)]) -> Ended {
         if !power_cut {
             left_behind(scenario);
         }
+    }
+    if let Some(module) = module.filter(|_| !power_cut) {
+        CHECKS.good(format!("{module} can be unloaded"), guest::unload(module));
     }
     println!("{}", CHECKS.summary());
     if power_cut { Ended::PowerCut } else { Ended::Checks { failed: CHECKS.failures() } }

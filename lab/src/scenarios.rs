@@ -6,9 +6,10 @@ use crate::scenario::{Scenario, Step};
 
 mod fixtures;
 mod reboots;
+mod smoke;
 
 /// Every scenario.
-pub const ALL: &[Scenario] = &[fixtures::SCENARIO, reboots::SCENARIO];
+pub const ALL: &[Scenario] = &[fixtures::SCENARIO, reboots::SCENARIO, smoke::SCENARIO];
 
 /// The steps that `words` name, each as `SCENARIO` (all its steps) or `SCENARIO/STEP`.
 pub fn steps(words: &[String]) -> Result<Vec<(&'static Scenario, &'static Step)>> {

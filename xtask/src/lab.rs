@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 
 use crate::kernels::{self, Series};
+use crate::kmod;
 use crate::process::{self, cargo};
 use crate::{setup, workspace};
 use plan::Scenario;
@@ -79,8 +80,14 @@ pub fn run(args: &Args) -> Result<()> {
     let mut tally = Tally::default();
     for &series in &args.kernels {
         let kernel = kernels::prepare(series)?;
-        for boot in &boots {
-            tally += lab.run(&kernel, boot)?;
+        let module = boots.iter().any(plan::Boot::needs_target).then(|| kmod::build(&kernel));
+        if let Some(Err(error)) = &module {
+            println!("FAILED the module for {}: {error:#}", kernel.version);
+            tally.fail();
+        }
+        let module = module.and_then(Result::ok);
+        for boot in boots.iter().filter(|boot| module.is_some() || !boot.needs_target()) {
+            tally += lab.run(&kernel, boot, module.as_deref())?;
         }
     }
     println!("\n{tally}");

@@ -1,6 +1,6 @@
 //! Runs boots and judges them: by what their programs print, by how they end, and by their kernels' logs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -32,8 +32,8 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Runs the guests of `boot`, and counts what came of it.
-    pub fn run(&self, kernel: &Kernel, boot: &Boot) -> Result<Tally> {
+    /// Runs the guests of `boot`, with `module` loaded where one is needed, and counts what came of it.
+    pub fn run(&self, kernel: &Kernel, boot: &Boot, module: Option<&Path>) -> Result<Tally> {
         let folder = Folder::new(&kernel.version, &boot.name)?;
         let disk =
             |disk: &super::plan::Disk| Ok((disk.name.clone(), folder.new_disk(&disk.name, disk.mebibytes)?));
@@ -50,7 +50,9 @@ impl Lab {
                 console: &folder.file(&format!("console-{}.log", index + 1)),
                 output: &folder.file(&format!("output-{}.log", index + 1)),
             };
-            let command = format!("{} run --port {PORT} {}", self.program.display(), steps.join(" "));
+            let module = module.filter(|_| boot.needs_target());
+            let module = module.map(|file| format!("--module {} ", file.display())).unwrap_or_default();
+            let command = format!("{} run --port {PORT} {module}{}", self.program.display(), steps.join(" "));
             let ended = self.boot(&guest, &command, Duration::from_secs(boot.limit_seconds()))?;
             let of_guest = judge(boot, &guest, &ended);
             tally += of_guest;
