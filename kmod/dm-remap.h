@@ -96,6 +96,11 @@ struct dmr_set {
 	struct dmr_engine *engine;
 	struct rw_semaphore engine_lock;
 	bool halted;
+	/* Who is the writer now, and whether a broken invariant was found in its hands. */
+	struct task_struct *writer;
+	bool fallen;
+	/* For tests of that: the next batch finds a broken invariant. */
+	bool break_next;
 
 	struct dmr_inflight inflight;
 	struct dmr_io_counts __percpu *counts;
@@ -216,6 +221,7 @@ void dmr_io_counts_clear(struct dmr_set *set);
 /* recovery.c */
 void dmr_fail(struct dmr_set *set, struct bio *bio, unsigned int device, u8 error);
 void dmr_recovery_work(struct work_struct *work);
+void dmr_fail_all(struct dmr_set *set);
 void dmr_scrub_recover(struct dmr_set *set, struct dmr_scrub_job *job);
 /* Has work done by the writer of the set, and waits for it. */
 int dmr_as_writer(struct dmr_set *set, int (*work)(struct dmr_set *set, void *data), void *data);
@@ -247,7 +253,7 @@ void dmr_scrub_status(struct dmr_set *set, char *buffer, unsigned int length);
 /* sysfs.c */
 int dmr_sysfs_init(void);
 void dmr_sysfs_exit(void);
-int dmr_sysfs_add(struct dmr_set *set);
+int dmr_sysfs_add(struct dmr_set *set, unsigned int number);
 void dmr_sysfs_remove(struct dmr_set *set);
 
 #endif

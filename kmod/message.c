@@ -3,9 +3,14 @@
  * Messages: most are the engine's; those about devices, the scrub and flushing
  * are dealt with here. Every answer goes to who asked.
  */
+#include <linux/moduleparam.h>
 #include <linux/sched/signal.h>
 
 #include "dm-remap.h"
+
+static bool dmr_allow_break;
+module_param_named(allow_break, dmr_allow_break, bool, 0644);
+MODULE_PARM_DESC(allow_break, "Let the message break_invariant stop all sets, to test that");
 
 static int dmr_order_command(struct dmr_set *set, void *data)
 {
@@ -115,11 +120,14 @@ static int dmr_message_add(struct dmr_target *target, const char *path, char *re
 	device->start = 0;
 	device->sectors = bdev_nr_sectors(opened->bdev);
 	dmr_scrub_stop(set);
+	/* Before anything can live there, flushes go there. */
+	ti->num_flush_bios = number + 1;
 	error = dmr_set_reopen(set, DMR_OPTION_ADD, number, result, maxlen);
-	if (error)
+	if (error) {
+		ti->num_flush_bios = number;
 		goto fail;
+	}
 	target->devices[target->device_count++] = opened;
-	ti->num_flush_bios = target->device_count;
 	snprintf(result, maxlen, "spare %u added", number);
 	return 0;
 fail:
@@ -221,6 +229,22 @@ static int dmr_engine_message(struct dmr_set *set, unsigned int argc, char **arg
 	return error;
 }
 
+/* Messages that touch no device. */
+static bool dmr_only_tells(unsigned int argc, char **argv)
+{
+	static const char * const words[] = {
+		"help", "status", "stats", "health", "cache_stats", "clear_stats", "mappings",
+	};
+	unsigned int at;
+
+	if (argc == 2 && !strcasecmp(argv[0], "scrub"))
+		return !strcasecmp(argv[1], "status") || !strcasecmp(argv[1], "stop");
+	for (at = 0; at < ARRAY_SIZE(words); at++)
+		if (!strcasecmp(argv[0], words[at]))
+			return true;
+	return false;
+}
+
 /*
  * 1 is device-mapper's word for "there is an answer". An error has no room for
  * one, so what was wrong goes to the kernel log.
@@ -237,7 +261,11 @@ int dmr_take_message(struct dm_target *ti, unsigned int argc, char **argv, char 
 	if (!maxlen)
 		return -ENOSPC;
 	result[0] = 0;
-	if (!strcasecmp(argv[0], "scrub")) {
+	if (dm_suspended(ti) && !dmr_only_tells(argc, argv)) {
+		/* Whoever suspends a device counts on its members being left alone. */
+		snprintf(result, maxlen, "%s: the device is suspended", argv[0]);
+		error = -EBUSY;
+	} else if (!strcasecmp(argv[0], "scrub")) {
 		error = dmr_message_scrub(set, argc, argv, result, maxlen);
 	} else if (!strcasecmp(argv[0], "sync") && argc == 1) {
 		error = dmr_message_sync(set, result, maxlen);
@@ -248,6 +276,10 @@ int dmr_take_message(struct dm_target *ti, unsigned int argc, char **argv, char 
 			dmr_engine_clear(set->engine);
 		up_read(&set->engine_lock);
 		snprintf(result, maxlen, "done");
+		error = 0;
+	} else if (dmr_allow_break && !strcasecmp(argv[0], "break_invariant") && argc == 1) {
+		set->break_next = true;
+		snprintf(result, maxlen, "the next recovery stops all sets");
 		error = 0;
 	} else if (!strcasecmp(argv[0], "add_spare") && argc == 2) {
 		error = dmr_message_add(target, argv[1], result, maxlen);

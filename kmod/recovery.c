@@ -123,12 +123,28 @@ void dmr_recovery_work(struct work_struct *work)
 		for (at = 0; at < count; at++)
 			dmr_glue_finished(set, at, DMR_IO);
 	} else {
+		set->writer = current;
+		if (set->break_next)
+			dmr_engine_break();
 		dmr_engine_batch(set->engine, set->jobs, count);
+		set->writer = NULL;
 		/* Others than failed requests have their turn between. */
 		if (set->events)
 			queue_work(system_unbound_wq, &set->event_work);
 	}
 	queue_work(set->recovery_queue, &set->recovery_work);
+}
+
+/* In the place of a writer that never comes back: what it had at hand, and what waits for it, fails. */
+void dmr_fail_all(struct dmr_set *set)
+{
+	unsigned int at, count = DMR_MAX_BATCH;
+
+	do {
+		for (at = 0; at < count; at++)
+			dmr_glue_finished(set, at, DMR_IO);
+		count = dmr_take_batch(set);
+	} while (count);
 }
 
 /* What the engine calls during a batch. */
@@ -210,10 +226,13 @@ static void dmr_command_work(struct work_struct *work)
 	struct dmr_command *command = container_of(work, struct dmr_command, work);
 	struct dmr_set *set = command->set;
 
-	if (READ_ONCE(set->halted) || !set->engine)
+	if (READ_ONCE(set->halted) || !set->engine) {
 		command->result = -EIO;
-	else
+	} else {
+		set->writer = current;
 		command->result = command->run(set, command->data);
+		set->writer = NULL;
+	}
 	if (set->events)
 		queue_work(system_unbound_wq, &set->event_work);
 }
@@ -222,6 +241,8 @@ int dmr_as_writer(struct dmr_set *set, int (*work)(struct dmr_set *set, void *da
 {
 	struct dmr_command command = { .set = set, .run = work, .data = data };
 
+	if (READ_ONCE(set->halted))
+		return -EIO;
 	INIT_WORK_ONSTACK(&command.work, dmr_command_work);
 	queue_work(set->recovery_queue, &command.work);
 	flush_work(&command.work);
@@ -240,5 +261,5 @@ void dmr_glue_panic(const char *file, u32 length, u32 line)
 	if (in_atomic() || irqs_disabled())
 		BUG();
 	for (;;)
-		schedule_timeout_uninterruptible(MAX_SCHEDULE_TIMEOUT);
+		schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);
 }

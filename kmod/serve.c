@@ -269,6 +269,8 @@ void dmr_deferred_work(struct work_struct *work)
 	bio_list_init(&set->deferred);
 	spin_unlock_irq(&set->lock);
 
+	if (READ_ONCE(set->fallen))
+		dmr_fail_all(set);
 	blk_start_plug(&plug);
 	while ((bio = bio_list_pop(&waiting)))
 		dmr_serve_deferred(set, bio);

@@ -3,6 +3,7 @@
  * Sets: found by their devices, opened once, shared by the targets of a
  * device's tables, closed with the last of them.
  */
+#include <linux/module.h>
 #include <linux/random.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -17,8 +18,17 @@ void dmr_sets_halt(void)
 {
 	struct dmr_set *set;
 
-	list_for_each_entry(set, &dmr_sets, list)
+	list_for_each_entry(set, &dmr_sets, list) {
 		WRITE_ONCE(set->halted, true);
+		if (set->writer == current) {
+			/* Its writer never comes back, so the module has to stay. */
+			set->fallen = try_module_get(THIS_MODULE);
+			set->writer = NULL;
+		}
+		queue_work(set->deferred_queue, &set->deferred_work);
+		if (!set->fallen)
+			queue_work(set->recovery_queue, &set->recovery_work);
+	}
 }
 
 void dmr_sets_for_each(void (*visit)(struct dmr_set *set, void *data), void *data)
@@ -176,10 +186,14 @@ static int dmr_set_open(struct dmr_set *set, const struct dmr_table *table, cons
 			char *why, unsigned int why_length)
 {
 	struct dmr_params *params = dmr_params_new(set, set->spare_count);
+	unsigned int others = 0;
+	struct dmr_set *other;
 	int result;
 
 	if (!params)
 		return -ENOMEM;
+	list_for_each_entry(other, &dmr_sets, list)
+		others += other->md == set->md;
 	params->options = table->options;
 	params->block_sectors = table->block_sectors;
 	params->copies = table->copies;
@@ -189,7 +203,7 @@ static int dmr_set_open(struct dmr_set *set, const struct dmr_table *table, cons
 	kfree(params);
 	if (!set->engine)
 		return -EINVAL;
-	result = dmr_sysfs_add(set);
+	result = dmr_sysfs_add(set, others);
 	if (result) {
 		snprintf(why, why_length, "sysfs has no room for the set");
 		dmr_engine_close(set->engine);
@@ -241,6 +255,13 @@ struct dmr_set *dmr_set_get(struct dmr_target *target, const struct dmr_table *t
 		}
 	}
 	set->spare_count = target->device_count - 1;
+	at = bdev_logical_block_size(set->devices[1].bdev) >> SECTOR_SHIFT;
+	if ((table->spare_start | table->spare_sectors) & (at - 1)) {
+		snprintf(why, why_length,
+			 "the spare's part must begin and end at logical blocks of %u sectors", at);
+		result = -EINVAL;
+		goto fail;
+	}
 	set->options = table->options & DMR_OPTIONS_KEPT;
 	if (!dmr_check_devices(set, why, why_length)) {
 		result = -EINVAL;
@@ -317,6 +338,11 @@ void dmr_set_put(struct dmr_set *set)
 	dmr_scrub_stop(set);
 	dmr_sysfs_remove(set);
 	flush_workqueue(set->deferred_queue);
+	if (set->fallen) {
+		/* Somebody sleeps in its middle for ever: it stays where it is. */
+		mutex_unlock(&dmr_sets_lock);
+		return;
+	}
 	flush_workqueue(set->recovery_queue);
 	cancel_work_sync(&set->event_work);
 	if (set->engine && !set->halted)
@@ -325,8 +351,7 @@ void dmr_set_put(struct dmr_set *set)
 	if (error)
 		DMERR("%s: could not be closed cleanly (error %d); nothing acknowledged is lost",
 		      dm_device_name(set->md), error);
-	/* A halted engine may still be in use by the one who fell: its memory stays. */
-	if (set->engine && !set->halted)
+	if (set->engine)
 		dmr_engine_free(set->engine);
 	mutex_unlock(&dmr_sets_lock);
 	dmr_set_free(set);

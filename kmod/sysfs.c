@@ -241,10 +241,17 @@ void dmr_sysfs_exit(void)
 	kobject_put(dmr_root);
 }
 
-int dmr_sysfs_add(struct dmr_set *set)
+/* number is how many other sets the mapped device has. */
+int dmr_sysfs_add(struct dmr_set *set, unsigned int number)
 {
-	int result = kobject_init_and_add(&set->kobj, &dmr_set_type, dmr_root, "%s",
-					  dm_disk(set->md)->disk_name);
+	const char *name = dm_disk(set->md)->disk_name;
+	int result;
+
+	if (number)
+		result = kobject_init_and_add(&set->kobj, &dmr_set_type, dmr_root, "%s.%u", name,
+					      number);
+	else
+		result = kobject_init_and_add(&set->kobj, &dmr_set_type, dmr_root, "%s", name);
 
 	if (result)
 		dmr_sysfs_remove(set);

@@ -255,9 +255,10 @@ static void dmr_resume(struct dm_target *ti)
 	mutex_unlock(&set->table_lock);
 }
 
-static unsigned int dmr_table_options(struct dmr_set *set, char *result, unsigned int maxlen,
-				      unsigned int sz)
+static unsigned int dmr_table_options(struct dmr_target *target, char *result,
+				      unsigned int maxlen, unsigned int sz)
 {
+	struct dmr_set *set = target->set;
 	static const struct {
 		unsigned int option;
 		const char *name;
@@ -267,7 +268,7 @@ static unsigned int dmr_table_options(struct dmr_set *set, char *result, unsigne
 		{ DMR_OPTION_MISSING_SPARES, "accept_missing_spares" },
 		{ DMR_OPTION_LOST_PAGES, "accept_lost_pages" },
 	};
-	unsigned int count = 2 * (set->spare_count - 1), at;
+	unsigned int count = 2 * (target->device_count - 2), at;
 
 	for (at = 0; at < ARRAY_SIZE(flags); at++)
 		count += !!(set->options & flags[at].option);
@@ -276,8 +277,8 @@ static unsigned int dmr_table_options(struct dmr_set *set, char *result, unsigne
 	if (!count)
 		return sz;
 	DMEMIT(" %u", count);
-	for (at = 2; at <= set->spare_count; at++)
-		DMEMIT(" spare %pg", set->devices[at].bdev);
+	for (at = 2; at < target->device_count; at++)
+		DMEMIT(" spare %s", target->devices[at]->name);
 	for (at = 0; at < ARRAY_SIZE(flags); at++)
 		if (set->options & flags[at].option)
 			DMEMIT(" %s", flags[at].name);
@@ -307,7 +308,7 @@ static void dmr_status_fn(struct dm_target *ti, status_type_t type, unsigned int
 		if (target->window)
 			DMEMIT(" %llu %llu", (u64)set->devices[1].start,
 			       (u64)set->devices[1].sectors);
-		dmr_table_options(set, result, maxlen, sz);
+		dmr_table_options(target, result, maxlen, sz);
 		break;
 	case STATUSTYPE_IMA:
 		DMEMIT_TARGET_NAME_VERSION(ti->type);

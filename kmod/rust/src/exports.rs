@@ -142,6 +142,12 @@ pub unsafe extern "C" fn dmr_engine_spares_used(engine: *const Engine) -> u32 {
     u32::from(engine.spares_are_used())
 }
 
+/// Breaks an invariant, for tests of what happens then.
+#[unsafe(no_mangle)]
+pub extern "C" fn dmr_engine_break() -> ! {
+    unreachable!("on request")
+}
+
 /// Works through a batch. The recovery work only.
 ///
 /// # Safety
