@@ -124,8 +124,7 @@ void dmr_recovery_work(struct work_struct *work)
 			dmr_glue_finished(set, at, DMR_IO);
 	} else {
 		set->writer = current;
-		if (set->break_next)
-			dmr_engine_break();
+		dmr_engine_break(set->break_next);
 		dmr_engine_batch(set->engine, set->jobs, count);
 		set->writer = NULL;
 		/* Others than failed requests have their turn between. */

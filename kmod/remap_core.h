@@ -239,8 +239,8 @@ void dmr_engine_uuid(const struct dmr_engine *engine, u8 uuid[16]);
 u32 dmr_engine_status(const struct dmr_engine *engine, char *buffer, u32 length);
 void dmr_engine_facts(const struct dmr_engine *engine, struct dmr_facts *facts);
 void dmr_engine_clear(const struct dmr_engine *engine);
-/* Breaks an invariant, for tests of what happens then. Does not come back. */
-void dmr_engine_break(void);
+/* Breaks an invariant if that is wanted, for tests of what happens then. */
+void dmr_engine_break(u32 wanted);
 /* Writer. */
 void dmr_engine_batch(const struct dmr_engine *engine, const struct dmr_job *jobs, u32 count);
 /* Writer. */
