@@ -4,11 +4,13 @@
 //! once and kept; remove its folder to get a newer one of the same series.
 
 mod packages;
+mod tools;
 mod unpack;
 
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
@@ -36,8 +38,25 @@ pub struct Kernel {
     pub version: String,
     /// The compressed image, somewhere below the folder that `lib/modules` lies in, where `vng` looks for it.
     pub image: PathBuf,
-    /// What modules are built against: `make -C BUILD M=…`.
-    pub build: PathBuf,
+    /// What modules are built against.
+    build: PathBuf,
+    /// All of it is below this folder.
+    folder: PathBuf,
+    /// The root with the tools to build modules with, if this machine's own do not do.
+    tools: Option<PathBuf>,
+}
+
+impl Kernel {
+    /// A command that builds the module whose `Kbuild` lies in the folder `module`; a target and variables
+    /// may be added.
+    pub fn make(&self, module: &Path) -> Command {
+        let mut make = match &self.tools {
+            Some(root) => tools::make(root, &[&self.folder, module]),
+            None => Command::new("make"),
+        };
+        make.arg("-C").arg(&self.build).arg(format!("M={}", module.display()));
+        make
+    }
 }
 
 impl Series {
@@ -68,10 +87,13 @@ pub fn prepare(series: Series) -> Result<Kernel> {
         println!("kernel {series}: fetching");
         fetch(series, &folder).with_context(|| format!("cannot fetch kernel {series}"))?;
     }
-    unpack::read(&folder).with_context(|| format!("remove {} and try again", folder.display()))
+    let (version, image, build) =
+        unpack::read(&folder).with_context(|| format!("remove {} and try again", folder.display()))?;
+    let tools = (series == Series::Newest).then(tools::prepare).transpose()?;
+    Ok(Kernel { version, image, build, folder, tools })
 }
 
-fn fetch(series: Series, folder: &std::path::Path) -> Result<()> {
+fn fetch(series: Series, folder: &Path) -> Result<()> {
     if std::env::consts::ARCH != "x86_64" {
         bail!("the lab's kernels are of x86-64, and this machine is not");
     }

@@ -10,7 +10,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::Kernel;
 use crate::process;
 
 /// The file that names the kernel. Written last: a folder without it is not whole.
@@ -34,8 +33,8 @@ pub fn unpack(version: &str, archives: &Path, staging: &Path, home: &Path) -> Re
     Ok(())
 }
 
-/// What lies in a folder that was unpacked earlier.
-pub fn read(folder: &Path) -> Result<Kernel> {
+/// The version, the image and the headers in a folder that was unpacked earlier.
+pub fn read(folder: &Path) -> Result<(String, PathBuf, PathBuf)> {
     let version = fs::read_to_string(folder.join(VERSION)).context("the kernel is not whole")?;
     let modules = modules(folder, &version);
     let images = [folder.join(format!("boot/vmlinuz-{version}")), modules.join("vmlinuz")];
@@ -44,7 +43,7 @@ pub fn read(folder: &Path) -> Result<Kernel> {
     if !build.is_dir() {
         bail!("the kernel has no headers");
     }
-    Ok(Kernel { version, image, build })
+    Ok((version, image, build))
 }
 
 fn modules(folder: &Path, version: &str) -> PathBuf {

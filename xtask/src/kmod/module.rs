@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
@@ -25,8 +24,7 @@ pub fn build(kernel: &Kernel, engine: &Path) -> Result<PathBuf> {
     copy_changed(engine, &folder.join("remap_core.o_shipped"))?;
     // Without a record of the command that made it, Kbuild would try to make the object itself.
     fs::write(folder.join(".remap_core.o.cmd"), "")?;
-    let mut make = Command::new("make");
-    make.arg("-C").arg(&kernel.build).arg(format!("M={}", folder.display()));
+    let mut make = kernel.make(&folder);
     make.args(["W=1", "modules"]).arg(concat!("DM_REMAP_VERSION=", env!("CARGO_PKG_VERSION")));
     println!("$ make -C … M=… W=1 modules # {}", kernel.version);
     let output = make.output().context("cannot start make")?;

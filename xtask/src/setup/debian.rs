@@ -133,6 +133,18 @@ impl PrivateApt {
         process::run(self.apt("apt-get").args(["-q", "download"]).args(packages).current_dir(folder))
     }
 
+    /// Fetches the newest version of each of `packages` and of all that they need, as for a machine on which
+    /// nothing is installed. Returns the folder of the archives, which is the caller's to remove.
+    pub fn download_with_dependencies(&self, packages: &[&str]) -> Result<PathBuf> {
+        let archives = self.dir.join("cache/archives");
+        fs::create_dir_all(archives.join("partial"))?;
+        let mut apt_get = self.apt("apt-get");
+        apt_get.args(["-q", "-y", "--no-install-recommends", "--download-only", "install"]).args(packages);
+        // Nothing of the system is changed, so nobody else has to be kept from doing so.
+        process::run(apt_get.args(["-o", "Debug::NoLocking=true"]))?;
+        Ok(archives)
+    }
+
     /// Fetches a package without installing it.
     pub fn download(&self, package: &str, version: &str) -> Result<PathBuf> {
         let archives = self.dir.join("download");
