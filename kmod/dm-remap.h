@@ -193,8 +193,12 @@ static inline u8 dmr_enter(struct dmr_inflight *inflight)
 
 static inline void dmr_leave(struct dmr_inflight *inflight, u8 epoch)
 {
-	/* What was done before is seen by who sees the count; pairs as above. */
-	smp_mb();
+	/*
+	 * What was done before is seen by who sees the count; pairs as above.
+	 * x86, the only architecture there is an engine for, keeps earlier
+	 * loads and stores before a later store by itself.
+	 */
+	barrier();
 	this_cpu_inc(inflight->cpu->out[epoch]);
 	if (unlikely(READ_ONCE(inflight->draining)))
 		wake_up(&inflight->drained);

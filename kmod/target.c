@@ -219,7 +219,8 @@ static void dmr_postsuspend(struct dm_target *ti)
 
 	/* Nothing is under way: what recovery did last is told and done. */
 	dmr_scrub_stop(set);
-	flush_workqueue(set->recovery_queue);
+	if (!READ_ONCE(set->fallen))
+		flush_workqueue(set->recovery_queue);
 	mutex_lock(&set->table_lock);
 	if (set->table == ti->table)
 		set->table = NULL;
