@@ -35,7 +35,8 @@ impl Mirror {
     /// Writes something new to `range`, here and, in one request, on the device.
     pub fn write(&mut self, io: &Direct, range: Range<u64>) -> Result<()> {
         self.change(range.clone());
-        io.write(range.start, &self.bytes[bytes_of(&range)]).with_context(|| format!("writing sectors {range:?}"))
+        io.write(range.start, &self.bytes[bytes_of(&range)])
+            .with_context(|| format!("writing sectors {range:?}"))
     }
 
     /// Something new for `range`, for who writes it in another way; gives the bytes.
@@ -63,9 +64,8 @@ impl Mirror {
         let mut at = range.start;
         while at < range.end {
             let end = range.end.min(at + request_sectors);
-            let found = io
-                .read(at, (end - at) as usize)
-                .with_context(|| format!("reading sectors {:?}", at..end))?;
+            let found =
+                io.read(at, (end - at) as usize).with_context(|| format!("reading sectors {:?}", at..end))?;
             let wanted = self.of(at..end);
             if found != wanted {
                 let sector_at = |n: usize| &found[n * SECTOR_BYTES..(n + 1) * SECTOR_BYTES];

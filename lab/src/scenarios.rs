@@ -4,12 +4,15 @@ use anyhow::{Context, Result};
 
 use crate::scenario::{Scenario, Step};
 
+mod direct;
 mod fixtures;
+mod halt;
+mod on_ram;
 mod reboots;
 mod smoke;
 
 /// Every scenario.
-pub const ALL: &[Scenario] = &[fixtures::SCENARIO, reboots::SCENARIO, smoke::SCENARIO];
+pub const ALL: &[Scenario] = &[fixtures::SCENARIO, halt::SCENARIO, reboots::SCENARIO, smoke::SCENARIO, direct::SCENARIO];
 
 /// The steps that `words` name, each as `SCENARIO` (all its steps) or `SCENARIO/STEP`.
 pub fn steps(words: &[String]) -> Result<Vec<(&'static Scenario, &'static Step)>> {
