@@ -18,6 +18,8 @@ pub struct Scenario {
     pub steps: &'static [Step],
     /// Whether it may bring the kernel down or leave it unfit for others: then it shares no boot.
     pub own_boot: bool,
+    /// Whether it measures instead of testing: then it is played only when it is named.
+    pub is_bench: bool,
     /// Whether the kernel module of this project is loaded for it.
     pub needs_target: bool,
     /// Modules of the kernel without which it is skipped. Others are loaded where they are used.
@@ -72,6 +74,7 @@ impl Scenario {
         about: "",
         steps: &[],
         own_boot: false,
+        is_bench: false,
         needs_target: false,
         needs_modules: &[],
         disks: &[],

@@ -10,9 +10,17 @@ mod halt;
 mod on_ram;
 mod reboots;
 mod smoke;
+mod speed;
 
 /// Every scenario.
-pub const ALL: &[Scenario] = &[fixtures::SCENARIO, halt::SCENARIO, reboots::SCENARIO, smoke::SCENARIO, direct::SCENARIO];
+pub const ALL: &[Scenario] = &[
+    fixtures::SCENARIO,
+    halt::SCENARIO,
+    reboots::SCENARIO,
+    smoke::SCENARIO,
+    speed::SCENARIO,
+    direct::SCENARIO,
+];
 
 /// The steps that `words` name, each as `SCENARIO` (all its steps) or `SCENARIO/STEP`.
 pub fn steps(words: &[String]) -> Result<Vec<(&'static Scenario, &'static Step)>> {

@@ -4,6 +4,7 @@
 
 mod nbd;
 mod rounds;
+mod target;
 
 use anyhow::{Result, bail};
 
@@ -19,7 +20,7 @@ pub struct Args {
 /// A bench that sets whole programs against each other: its name and how to run it.
 type Contest = (&'static str, fn() -> Result<()>);
 
-const CONTESTS: [Contest; 1] = [("nbd", nbd::run)];
+const CONTESTS: [Contest; 2] = [("nbd", nbd::run), ("target", target::run)];
 
 /// The prefix of programs that are benches of their own.
 const PROGRAM: &str = "dm-remap-bench";

@@ -49,6 +49,11 @@ pub struct Args {
 }
 
 impl Args {
+    /// One scenario under one kernel.
+    pub fn only(scenario: &str, kernel: Series) -> Self {
+        Self { scenarios: vec![scenario.to_owned()], kernels: vec![kernel], ..Self::default() }
+    }
+
     /// Every scenario under the kernels that are tested by default.
     pub fn everything() -> Self {
         Self { kernels: vec![Series::V6_1, Series::V6_12], ..Self::default() }

@@ -19,6 +19,7 @@ pub struct Scenario {
     pub about: String,
     pub steps: Vec<String>,
     pub own_boot: bool,
+    pub is_bench: bool,
     pub needs_target: bool,
     pub disks: Vec<Disk>,
     pub expected_in_log: Vec<String>,
@@ -83,7 +84,10 @@ pub fn choose<'a>(scenarios: &'a [Scenario], names: &[String]) -> Result<Vec<&'a
     if let Some(unknown) = names.iter().find(|name| scenarios.iter().all(|known| known.name != **name)) {
         bail!("no scenario {unknown}; cargo xtask lab --list prints those that there are");
     }
-    Ok(scenarios.iter().filter(|known| names.is_empty() || names.contains(&known.name)).collect())
+    Ok(scenarios
+        .iter()
+        .filter(|known| if names.is_empty() { !known.is_bench } else { names.contains(&known.name) })
+        .collect())
 }
 
 /// Puts scenarios into as few boots as they allow. A scenario that needs no module of ours is never kept

@@ -8,6 +8,7 @@ fn scenario(name: &str) -> Scenario {
         about: String::new(),
         steps: vec!["all".into()],
         own_boot: false,
+        is_bench: false,
         needs_target: false,
         disks: Vec::new(),
         expected_in_log: Vec::new(),
@@ -53,4 +54,15 @@ fn a_name_that_is_none_is_an_error_and_no_name_means_all() {
     assert_eq!(choose(&all, &[]).unwrap().len(), 2);
     assert_eq!(choose(&all, &["b".into()]).unwrap()[0].name, "b");
     assert!(choose(&all, &["c".into()]).is_err());
+}
+
+#[test]
+fn a_bench_is_played_only_when_it_is_named() {
+    let all = [scenario("a"), Scenario { is_bench: true, ..scenario("b") }];
+    let names = |wanted: &[&str]| {
+        let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
+        choose(&all, &wanted).unwrap().iter().map(|chosen| chosen.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&[]), ["a"]);
+    assert_eq!(names(&["b"]), ["b"]);
 }
