@@ -1,5 +1,6 @@
 //! The guest itself: made ready for scenarios, its modules, the end of its power.
 
+pub mod leaks;
 mod port;
 
 use std::convert::Infallible;
@@ -37,6 +38,9 @@ pub fn start(port: Option<&str>, module: Option<&Path>) -> Result<()> {
     // Old kernels have it as a module, and ext4 does not wait for its loading.
     if has_module("crc32c") {
         load("crc32c", &[])?;
+    }
+    if leaks::are_watched() {
+        leaks::forget()?;
     }
     if let Some(module) = module {
         program::run("insmod", [module]).with_context(|| format!("loading {}", module.display()))?;

@@ -32,6 +32,9 @@ enum Command {
         /// The kernel module to load first.
         #[arg(long, value_name = "FILE")]
         module: Option<std::path::PathBuf>,
+        /// How many times as long as usual everything may take.
+        #[arg(long, default_value_t = 1)]
+        slowness: u32,
         #[arg(required = true)]
         scenarios: Vec<String>,
     },
@@ -62,11 +65,11 @@ fn run(command: Command) -> Result<bool> {
             }
             Ok(true)
         }
-        Command::Run { port, module, scenarios } => {
+        Command::Run { port, module, slowness, scenarios } => {
             let steps = scenarios::steps(&scenarios)?;
             guest::start(port.as_deref(), module.as_deref())?;
             let loaded = module.as_deref().and_then(std::path::Path::file_stem).map(OsStr::to_string_lossy);
-            match runner::run(&steps, loaded.as_deref()) {
+            match runner::run(&steps, loaded.as_deref(), slowness) {
                 Ended::PowerCut => match guest::cut_power()? {},
                 Ended::Checks { failed } => {
                     println!("guest: done");

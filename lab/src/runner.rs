@@ -27,33 +27,43 @@ pub enum Ended {
 /// Counts over the whole run. A `static`, since the watch over time must print it when nobody else can.
 static CHECKS: Checks = Checks::new();
 
-/// Plays `steps` and prints the summary. `module` is what must be possible to unload then.
-pub fn run(steps: &[(&Scenario, &Step)], module: Option<&str>) -> Ended {
+/// Plays `steps` and prints the summary. `module` is what must be possible to unload then. Each step
+/// may take `slowness` times its limit.
+pub fn run(steps: &[(&Scenario, &Step)], module: Option<&str>, slowness: u32) -> Ended {
     let mut power_cut = false;
     for (scenario, step) in steps {
         println!("== {}/{}: {}", scenario.name, step.name, scenario.about);
         if let Err(error) = klog::say(&format!("scenario {}", scenario.name)) {
             CHECKS.failed(scenario.name, format!("cannot mark the kernel's log: {error:#}"));
         }
-        power_cut |= play(scenario, step) == Next::PowerCut;
+        power_cut |= play(scenario, step, slowness) == Next::PowerCut;
         // A power cut takes everything with it.
         if !power_cut {
             left_behind(scenario);
         }
     }
-    if let Some(module) = module.filter(|_| !power_cut) {
-        CHECKS.good(format!("{module} can be unloaded"), guest::unload(module));
+    if !power_cut {
+        if let Some(module) = module {
+            CHECKS.good(format!("{module} can be unloaded"), guest::unload(module));
+        }
+        if guest::leaks::are_watched() {
+            CHECKS.eq(
+                "no memory is leaked",
+                guest::leaks::found().unwrap_or_else(|error| format!("{error:#}")),
+                String::new(),
+            );
+        }
     }
     println!("{}", CHECKS.summary());
     if power_cut { Ended::PowerCut } else { Ended::Checks { failed: CHECKS.failures() } }
 }
 
-fn play(scenario: &Scenario, step: &Step) -> Next {
+fn play(scenario: &Scenario, step: &Step, slowness: u32) -> Next {
     if let Some(module) = scenario.needs_modules.iter().find(|module| !guest::has_module(module)) {
         CHECKS.skipped(scenario.name, format!("this kernel has no {module}"));
         return Next::Done;
     }
-    let watch = Watch::start(scenario);
+    let watch = Watch::start(scenario, slowness);
     let played = panic::catch_unwind(AssertUnwindSafe(|| (step.play)(&CHECKS)));
     drop(watch);
     match played {
@@ -87,9 +97,9 @@ struct Watch {
 }
 
 impl Watch {
-    fn start(scenario: &Scenario) -> Self {
+    fn start(scenario: &Scenario, slowness: u32) -> Self {
         let (over, ended) = mpsc::channel::<()>();
-        let limit = Duration::from_secs(scenario.limit_seconds);
+        let limit = Duration::from_secs(scenario.limit_seconds) * slowness;
         let name = scenario.name;
         thread::spawn(move || {
             if ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {

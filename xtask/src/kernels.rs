@@ -3,6 +3,7 @@
 //! Nothing is installed into the system, so no boot loader runs and no root is needed. A kernel is fetched
 //! once and kept; remove its folder to get a newer one of the same series.
 
+mod debug;
 mod packages;
 mod tools;
 mod unpack;
@@ -29,6 +30,10 @@ pub enum Series {
     /// The newest that Debian builds for a stable release.
     #[value(name = "newest")]
     Newest,
+    /// 6.12, built here such that it looks for mistakes: KASAN, lockdep, kmemleak and the like. Takes half an
+    /// hour once.
+    #[value(name = "debug")]
+    Debug,
 }
 
 /// A kernel that can be booted and built against.
@@ -44,9 +49,21 @@ pub struct Kernel {
     folder: PathBuf,
     /// The root with the tools to build modules with, if this machine's own do not do.
     tools: Option<PathBuf>,
+    /// Whether it watches itself, which takes time and memory.
+    watches_itself: bool,
 }
 
 impl Kernel {
+    /// How many times as long as under other kernels everything may take.
+    pub fn slowness(&self) -> u32 {
+        if self.watches_itself { 8 } else { 1 }
+    }
+
+    /// What a guest needs whose scenarios need `mebibytes` MiB under other kernels.
+    pub fn memory_mib(&self, mebibytes: u32) -> u32 {
+        if self.watches_itself { mebibytes * 2 } else { mebibytes }
+    }
+
     /// A command that builds the module whose `Kbuild` lies in the folder `module`; a target and variables
     /// may be added.
     pub fn make(&self, module: &Path) -> Command {
@@ -64,7 +81,7 @@ impl Series {
     fn suite(self) -> &'static str {
         match self {
             Self::V6_1 => "bookworm",
-            Self::V6_12 => "bookworm-backports",
+            Self::V6_12 | Self::Debug => "bookworm-backports",
             Self::Newest => "trixie-backports",
         }
     }
@@ -76,6 +93,7 @@ impl fmt::Display for Series {
             Self::V6_1 => "6.1",
             Self::V6_12 => "6.12",
             Self::Newest => "newest",
+            Self::Debug => "debug",
         })
     }
 }
@@ -83,14 +101,15 @@ impl fmt::Display for Series {
 /// The kernel of `series`; fetched if it is not there yet.
 pub fn prepare(series: Series) -> Result<Kernel> {
     let folder = workspace::cache()?.join("lab/kernels").join(series.to_string());
-    if !folder.is_dir() {
-        println!("kernel {series}: fetching");
-        fetch(series, &folder).with_context(|| format!("cannot fetch kernel {series}"))?;
+    if !folder.join(unpack::VERSION).is_file() {
+        println!("kernel {series}: not there yet");
+        let made = if series == Series::Debug { debug::build(&folder) } else { fetch(series, &folder) };
+        made.with_context(|| format!("cannot get kernel {series}"))?;
     }
     let (version, image, build) =
         unpack::read(&folder).with_context(|| format!("remove {} and try again", folder.display()))?;
     let tools = (series == Series::Newest).then(tools::prepare).transpose()?;
-    Ok(Kernel { version, image, build, folder, tools })
+    Ok(Kernel { version, image, build, folder, tools, watches_itself: series == Series::Debug })
 }
 
 fn fetch(series: Series, folder: &Path) -> Result<()> {

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use crate::process;
 
 /// The file that names the kernel. Written last: a folder without it is not whole.
-const VERSION: &str = "VERSION";
+pub const VERSION: &str = "VERSION";
 
 /// Unpacks `archives`, which lie in `staging`, into `staging`, made for being renamed to `home`.
 pub fn unpack(version: &str, archives: &Path, staging: &Path, home: &Path) -> Result<()> {
@@ -50,7 +50,8 @@ fn modules(folder: &Path, version: &str) -> PathBuf {
     folder.join("lib/modules").join(version)
 }
 
-fn headers(folder: &Path, version: &str) -> PathBuf {
+/// Where what modules are built against lies.
+pub fn headers(folder: &Path, version: &str) -> PathBuf {
     folder.join("usr/src").join(format!("linux-headers-{version}"))
 }
 

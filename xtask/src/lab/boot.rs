@@ -90,7 +90,7 @@ impl Guest<'_> {
             if up_at.is_none() && report::came_up(&output.text) {
                 up_at = Some(start.elapsed());
             }
-            let allowed = up_at.map_or(BOOT_LIMIT, |up_at| up_at + limit + GRACE);
+            let allowed = up_at.map_or(BOOT_LIMIT * self.kernel.slowness(), |up_at| up_at + limit + GRACE);
             let cut_off = (status.is_none() && start.elapsed() > allowed).then_some(allowed);
             if cut_off.is_some() {
                 tree::kill(child.id());

@@ -44,7 +44,7 @@ impl Lab {
             let guest = Guest {
                 vng: &self.vng,
                 kernel,
-                memory_mib: self.memory_mib.unwrap_or(boot.memory_mib()),
+                memory_mib: self.memory_mib.unwrap_or(kernel.memory_mib(boot.memory_mib())),
                 cpus: self.cpus.unwrap_or(boot.cpus()),
                 disks: &disks,
                 console: &folder.file(&format!("console-{}.log", index + 1)),
@@ -52,8 +52,14 @@ impl Lab {
             };
             let module = module.filter(|_| boot.needs_target());
             let module = module.map(|file| format!("--module {} ", file.display())).unwrap_or_default();
-            let command = format!("{} run --port {PORT} {module}{}", self.program.display(), steps.join(" "));
-            let ended = self.boot(&guest, &command, Duration::from_secs(boot.limit_seconds()))?;
+            let slowness = kernel.slowness();
+            let command = format!(
+                "{} run --port {PORT} --slowness {slowness} {module}{}",
+                self.program.display(),
+                steps.join(" ")
+            );
+            let limit = Duration::from_secs(boot.limit_seconds()) * slowness;
+            let ended = self.boot(&guest, &command, limit)?;
             let of_guest = judge(boot, &guest, &ended);
             tally += of_guest;
             let up = ended.boot_time.unwrap_or(ended.whole_time);
@@ -92,7 +98,7 @@ impl Lab {
         let guest = Guest {
             vng: &self.vng,
             kernel,
-            memory_mib: self.memory_mib.unwrap_or(SHELL.0),
+            memory_mib: self.memory_mib.unwrap_or(kernel.memory_mib(SHELL.0)),
             cpus: self.cpus.unwrap_or(SHELL.1),
             disks: &[],
             console: &folder.file("console.log"),

@@ -62,7 +62,19 @@ pub fn system_python() -> Command {
 }
 
 pub fn install() -> Result<()> {
-    let packages = missing();
+    install_these(&missing())?;
+    match missing().as_slice() {
+        [] => Ok(()),
+        left => bail!("installed, and yet programs are missing of: {}", left.join(" ")),
+    }
+}
+
+/// Installs `packages`, those that are installed already left as they are.
+pub fn install_these(packages: &[&str]) -> Result<()> {
+    let is_installed = |package: &&str| process::succeeds(Command::new("dpkg").args(["--status", package]));
+    if packages.iter().all(is_installed) {
+        return Ok(());
+    }
     if process::find("apt-get").is_none() {
         bail!("no apt-get here; install what Debian packages as: {}", packages.join(" "));
     }
@@ -76,9 +88,5 @@ pub fn install() -> Result<()> {
         command
     };
     process::run(apt_get().arg("update"))?;
-    process::run(apt_get().args(["install", "--no-install-recommends"]).args(&packages))?;
-    match missing().as_slice() {
-        [] => Ok(()),
-        left => bail!("installed, and yet programs are missing of: {}", left.join(" ")),
-    }
+    process::run(apt_get().args(["install", "--no-install-recommends"]).args(packages))
 }
