@@ -35,6 +35,9 @@ enum Command {
         /// How many times as long as usual everything may take.
         #[arg(long, default_value_t = 1)]
         slowness: u32,
+        /// Where ZFS lies, for scenarios that need it.
+        #[arg(long, value_name = "FOLDER")]
+        zfs: Option<std::path::PathBuf>,
         #[arg(required = true)]
         scenarios: Vec<String>,
     },
@@ -65,7 +68,10 @@ fn run(command: Command) -> Result<bool> {
             }
             Ok(true)
         }
-        Command::Run { port, module, slowness, scenarios } => {
+        Command::Run { port, module, slowness, zfs, scenarios } => {
+            if let Some(home) = zfs {
+                lab::zfs::lies_in(home);
+            }
             let steps = scenarios::steps(&scenarios)?;
             guest::start(port.as_deref(), module.as_deref())?;
             let loaded = module.as_deref().and_then(std::path::Path::file_stem).map(OsStr::to_string_lossy);

@@ -7,6 +7,7 @@ use crate::checks::Checks;
 
 /// A story that is played under a real kernel.
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub struct Scenario {
     /// One word, as it is written on the command line.
     pub name: &'static str,
@@ -22,6 +23,8 @@ pub struct Scenario {
     pub is_bench: bool,
     /// Whether the kernel module of this project is loaded for it.
     pub needs_target: bool,
+    /// Whether ZFS is loaded for it. Building that takes a while, so it is played under one kernel only.
+    pub needs_zfs: bool,
     /// Modules of the kernel without which it is skipped. Others are loaded where they are used.
     #[serde(skip)]
     pub needs_modules: &'static [&'static str],
@@ -76,6 +79,7 @@ impl Scenario {
         own_boot: false,
         is_bench: false,
         needs_target: false,
+        needs_zfs: false,
         needs_modules: &[],
         disks: &[],
         expected_in_log: &[],

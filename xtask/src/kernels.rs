@@ -7,6 +7,7 @@ mod debug;
 mod packages;
 mod tools;
 mod unpack;
+pub mod zfs;
 
 use std::fmt;
 use std::fs;

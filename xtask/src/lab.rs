@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
-use crate::kernels::{self, Series};
+use crate::kernels::{self, Series, zfs};
 use crate::kmod;
 use crate::process::{self, cargo};
 use crate::{setup, workspace};
@@ -91,8 +91,14 @@ pub fn run(args: &Args) -> Result<()> {
             tally.fail();
         }
         let module = module.and_then(Result::ok);
-        for boot in boots.iter().filter(|boot| module.is_some() || !boot.needs_target()) {
-            tally += lab.run(&kernel, boot, module.as_deref())?;
+        // Building it takes ten minutes, so it is tried under one kernel.
+        let has_zfs = series == Series::V6_12 && boots.iter().any(plan::Boot::needs_zfs);
+        let zfs = has_zfs.then(|| zfs::prepare(series, &kernel)).transpose()?;
+        let is_possible = |boot: &&plan::Boot| {
+            (module.is_some() || !boot.needs_target()) && (zfs.is_some() || !boot.needs_zfs())
+        };
+        for boot in boots.iter().filter(is_possible) {
+            tally += lab.run(&kernel, boot, module.as_deref(), zfs.as_deref())?;
         }
     }
     println!("\n{tally}");

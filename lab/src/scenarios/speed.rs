@@ -59,7 +59,10 @@ fn compare(checks: &Checks) -> Result<()> {
     let sectors = mebibytes * SECTORS_PER_MIB;
     let line = |main: usize| format!("{} {}", ram.path(main).display(), ram.path(main + 1).display());
     let table = |main| Table::new().target("remap", sectors, &line(main));
-    let linear = Table::new().target("linear", sectors, &format!("{} 0", ram.path(0).display()));
+    let linear = |main: usize| {
+        let line = format!("{} 0", ram.path(main).display());
+        Device::create(&format!("linear{main}"), &Table::new().target("linear", sectors, &line))
+    };
 
     let start = Instant::now();
     let empty = Device::create("empty", &table(2))?;
@@ -72,11 +75,11 @@ fn compare(checks: &Checks) -> Result<()> {
         timed(&format!("opening a set with {mapped} mappings"), || Device::create("million", &table(0)))?;
     let status = million.status()?;
     checks.eq("every mapping is there", status.split(' ').nth(4), Some(&*mapped.to_string()));
-    let base = Device::create("linear", &linear)?;
-    for (name, device, offset, size) in [
-        ("empty table", &empty, 0, HEALTHY_MIB),
-        ("healthy sectors among a million mappings", &million, MOVED_MIB, HEALTHY_MIB),
-        ("moved sectors", &million, 0, MOVED_MIB),
+    let (beside_million, beside_empty) = (linear(0)?, linear(2)?);
+    for (name, device, base, offset, size) in [
+        ("empty table", &empty, &beside_empty, 0, HEALTHY_MIB),
+        ("healthy sectors among a million mappings", &million, &beside_million, MOVED_MIB, HEALTHY_MIB),
+        ("moved sectors", &million, &beside_million, 0, MOVED_MIB),
     ] {
         for (pattern, options) in PATTERNS {
             // Few pages, so that writing to sparse disks takes little memory.

@@ -14,6 +14,7 @@ use crate::process;
 /// What `lab list --json` says of a scenario. The words are explained there.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub struct Scenario {
     pub name: String,
     pub about: String,
@@ -21,6 +22,7 @@ pub struct Scenario {
     pub own_boot: bool,
     pub is_bench: bool,
     pub needs_target: bool,
+    pub needs_zfs: bool,
     pub disks: Vec<Disk>,
     pub expected_in_log: Vec<String>,
     pub memory_mib: u32,
@@ -59,6 +61,10 @@ impl Boot<'_> {
 
     pub fn needs_target(&self) -> bool {
         self.scenarios.iter().any(|scenario| scenario.needs_target)
+    }
+
+    pub fn needs_zfs(&self) -> bool {
+        self.scenarios.iter().any(|scenario| scenario.needs_zfs)
     }
 
     pub fn memory_mib(&self) -> u32 {

@@ -33,7 +33,13 @@ pub struct Lab {
 
 impl Lab {
     /// Runs the guests of `boot`, with `module` loaded where one is needed, and counts what came of it.
-    pub fn run(&self, kernel: &Kernel, boot: &Boot, module: Option<&Path>) -> Result<Tally> {
+    pub fn run(
+        &self,
+        kernel: &Kernel,
+        boot: &Boot,
+        module: Option<&Path>,
+        zfs: Option<&Path>,
+    ) -> Result<Tally> {
         let folder = Folder::new(&kernel.version, &boot.name)?;
         let disk =
             |disk: &super::plan::Disk| Ok((disk.name.clone(), folder.new_disk(&disk.name, disk.mebibytes)?));
@@ -52,9 +58,11 @@ impl Lab {
             };
             let module = module.filter(|_| boot.needs_target());
             let module = module.map(|file| format!("--module {} ", file.display())).unwrap_or_default();
+            let zfs = zfs.filter(|_| boot.needs_zfs());
+            let zfs = zfs.map(|folder| format!("--zfs {} ", folder.display())).unwrap_or_default();
             let slowness = kernel.slowness();
             let command = format!(
-                "{} run --port {PORT} --slowness {slowness} {module}{}",
+                "{} run --port {PORT} --slowness {slowness} {module}{zfs}{}",
                 self.program.display(),
                 steps.join(" ")
             );

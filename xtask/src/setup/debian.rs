@@ -15,9 +15,14 @@ use crate::process;
 pub struct Source {
     pub uri: String,
     pub suite: String,
+    /// The parts of the suite, `main` and others.
+    pub components: String,
     /// The value of `Signed-By`: a key file, or a key in the form that deb822 wants it.
     pub signed_by: Option<String>,
 }
+
+/// The part of Debian that everything here but ZFS is in.
+const MAIN: &str = "main";
 
 /// The source that the machine itself is installed from.
 pub fn own_source() -> Result<Source> {
@@ -75,7 +80,8 @@ fn from_deb822(text: &str, suite: &str) -> Option<Source> {
             return None;
         }
         let uri = field("URIs")?.split_whitespace().next()?.to_owned();
-        Some(Source { uri, suite: suite.to_owned(), signed_by: field("Signed-By").cloned() })
+        let signed_by = field("Signed-By").cloned();
+        Some(Source { uri, suite: suite.to_owned(), components: MAIN.to_owned(), signed_by })
     })
 }
 
@@ -91,7 +97,8 @@ fn from_one_line_style(text: &str, suite: &str) -> Option<Source> {
         let mut words = rest.split_whitespace();
         let uri = words.next()?.to_owned();
         let signed_by = signed_by.map(str::to_owned);
-        (words.next()? == suite).then(|| Source { uri, suite: suite.to_owned(), signed_by })
+        let components = MAIN.to_owned();
+        (words.next()? == suite).then(|| Source { uri, suite: suite.to_owned(), components, signed_by })
     })
 }
 
@@ -190,9 +197,9 @@ fn dependencies_in(table: &str) -> Vec<String> {
 
 impl Source {
     fn to_deb822(&self) -> String {
-        let Self { uri, suite, signed_by } = self;
+        let Self { uri, suite, components, signed_by } = self;
         let key = signed_by.as_ref().map(|key| format!("Signed-By: {key}\n")).unwrap_or_default();
-        format!("Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: main\n{key}")
+        format!("Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: {components}\n{key}")
     }
 }
 

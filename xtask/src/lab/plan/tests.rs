@@ -9,6 +9,7 @@ fn scenario(name: &str) -> Scenario {
         steps: vec!["all".into()],
         own_boot: false,
         is_bench: false,
+        needs_zfs: false,
         needs_target: false,
         disks: Vec::new(),
         expected_in_log: Vec::new(),

@@ -6,6 +6,7 @@ fn source(signed_by: Option<&str>) -> Source {
     Source {
         uri: "http://mirror.example/debian".into(),
         suite: "bookworm".into(),
+        components: "main".into(),
         signed_by: signed_by.map(str::to_owned),
     }
 }
