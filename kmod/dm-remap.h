@@ -219,6 +219,7 @@ void dmr_defer(struct dmr_set *set, struct bio *bio, unsigned long seen);
 void dmr_deferred_work(struct work_struct *work);
 void dmr_release(struct dmr_set *set);
 void dmr_complete(struct bio *bio, blk_status_t status);
+void dmr_zero_part(struct bio *bio, struct bvec_iter iter, unsigned int sectors);
 void dmr_io_counts_sum(struct dmr_set *set, struct dmr_io_counts *sum);
 void dmr_io_counts_clear(struct dmr_set *set);
 

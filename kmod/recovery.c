@@ -186,6 +186,39 @@ void dmr_glue_deliver(void *context, u32 job, u32 offset, u32 sectors, const voi
 	}
 }
 
+/*
+ * Where lost sectors read as zeros, the read that finds them lost does so too:
+ * recovery has recorded them by now, so the read is taken once more from where
+ * everything lives. What fails again was not recorded, and fails.
+ */
+static u32 dmr_read_again(struct dmr_set *set, const struct dmr_job_memory *memory)
+{
+	struct bvec_iter iter = memory->iter;
+	u32 error = DMR_OK;
+
+	while (iter.bi_size && !error) {
+		u8 epoch = dmr_enter(&set->inflight);
+		struct dmr_piece piece;
+
+		dmr_engine_resolve(set->engine, iter.bi_sector, iter.bi_size >> SECTOR_SHIFT,
+				   false, &piece);
+		switch (piece.place) {
+		case DMR_PLACE_DEVICE:
+			error = dmr_error(dmr_sync_bio(set, memory->bio, iter, piece.sectors,
+						       piece.device, piece.start, REQ_OP_READ));
+			break;
+		case DMR_PLACE_ZERO:
+			dmr_zero_part(memory->bio, iter, piece.sectors);
+			break;
+		default:
+			error = DMR_MEDIUM;
+		}
+		dmr_leave(&set->inflight, epoch);
+		bio_advance_iter(memory->bio, &iter, piece.sectors << SECTOR_SHIFT);
+	}
+	return error;
+}
+
 void dmr_glue_finished(void *context, u32 job, u32 error)
 {
 	struct dmr_set *set = context;
@@ -202,6 +235,9 @@ void dmr_glue_finished(void *context, u32 job, u32 error)
 	}
 	if (!memory.bio)
 		return;
+	if (error == DMR_MEDIUM && bio_op(memory.bio) == REQ_OP_READ &&
+	    dmr_engine_reads_zero(set->engine))
+		error = dmr_read_again(set, &memory);
 	io = dmr_io(memory.bio);
 	if (error && !io->status)
 		io->status = dmr_status(error);

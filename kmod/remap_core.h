@@ -234,6 +234,7 @@ void dmr_engine_free(struct dmr_engine *engine);
 void dmr_engine_resolve(const struct dmr_engine *engine, u64 start, u64 sectors,
 			u32 write, struct dmr_piece *piece);
 u32 dmr_engine_spares_used(const struct dmr_engine *engine);
+u32 dmr_engine_reads_zero(const struct dmr_engine *engine);
 u64 dmr_engine_sectors(const struct dmr_engine *engine);
 void dmr_engine_uuid(const struct dmr_engine *engine, u8 uuid[16]);
 u32 dmr_engine_status(const struct dmr_engine *engine, char *buffer, u32 length);

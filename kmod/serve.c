@@ -138,7 +138,8 @@ int dmr_serve(struct dmr_set *set, struct bio *bio)
 	return DM_MAPIO_SUBMITTED;
 }
 
-static void dmr_zero_part(struct bio *bio, struct bvec_iter iter, unsigned int sectors)
+/* Zeros in the first sectors of a part of a bio. */
+void dmr_zero_part(struct bio *bio, struct bvec_iter iter, unsigned int sectors)
 {
 	struct bio_vec bv;
 	struct bvec_iter at;

@@ -398,7 +398,9 @@ static void __exit dmr_exit(void)
 module_init(dmr_init);
 module_exit(dmr_exit);
 
-MODULE_ALIAS("dm-target-remap");
+/* What device-mapper asks for when a table names a target that is not there. */
+MODULE_ALIAS("dm-dm-remap");
+MODULE_ALIAS("dm-dm-remap-v4");
 MODULE_DESCRIPTION("device-mapper target that carries bad sectors to a spare device");
 MODULE_AUTHOR("the dm-remap authors");
 MODULE_LICENSE("GPL");

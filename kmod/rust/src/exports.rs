@@ -148,6 +148,17 @@ pub extern "C" fn dmr_engine_break(wanted: u32) {
     assert!(wanted == 0, "on request");
 }
 
+/// Whether lost sectors are served as zeros. Any context.
+///
+/// # Safety
+/// As in `kmod/remap_core.h`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dmr_engine_reads_zero(engine: *const Engine) -> u32 {
+    // SAFETY: by the caller's promise.
+    let engine = unsafe { &*engine };
+    u32::from(engine.reads_as_zero())
+}
+
 /// Works through a batch. The recovery work only.
 ///
 /// # Safety
