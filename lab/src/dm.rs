@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::program;
+use crate::{guest, program};
 pub use table::Table;
 
 /// A mapped device.
@@ -19,7 +19,7 @@ pub struct Device {
 impl Device {
     /// A device of the name `name` that is in use at once.
     pub fn create(name: &str, table: &Table) -> Result<Self> {
-        dmsetup(["create", name, "--table", &table.to_string()])?;
+        dmsetup(["create", name, &file_of(name, table)?])?;
         Ok(Self { name: name.to_owned() })
     }
 
@@ -35,7 +35,7 @@ impl Device {
 
     /// Gives it another table, which it uses from the next [`resume`](Self::resume) on.
     pub fn load(&self, table: &Table) -> Result<()> {
-        dmsetup(["load", &self.name, "--table", &table.to_string()]).map(drop)
+        dmsetup(["load", &self.name, &file_of(&self.name, table)?]).map(drop)
     }
 
     /// Lets requests end and holds back new ones; flushes what a file system on it has not written.
@@ -129,6 +129,13 @@ pub fn remove_all() -> Result<Vec<String>> {
     let left = self::names()?;
     anyhow::ensure!(left.is_empty(), "still there: {}", left.join(" "));
     Ok(names)
+}
+
+/// A table in a file: one of thousands of bad sectors is too long for a command line.
+fn file_of(name: &str, table: &Table) -> Result<String> {
+    let file = format!("{}/table-{name}", guest::SCRATCH);
+    std::fs::write(&file, format!("{table}\n")).with_context(|| format!("writing {file}"))?;
+    Ok(file)
 }
 
 fn names() -> Result<Vec<String>> {

@@ -5,12 +5,16 @@ use anyhow::{Context, Result};
 use crate::scenario::{Scenario, Step};
 
 mod direct;
+mod filesystems;
 mod fixtures;
 mod halt;
 mod on_ram;
 mod reboots;
 mod smoke;
 mod speed;
+mod stacks;
+mod storm;
+mod zfs;
 
 /// Every scenario.
 pub const ALL: &[Scenario] = &[
@@ -19,7 +23,11 @@ pub const ALL: &[Scenario] = &[
     reboots::SCENARIO,
     smoke::SCENARIO,
     speed::SCENARIO,
+    zfs::SCENARIO,
     direct::SCENARIO,
+    filesystems::SCENARIO,
+    stacks::SCENARIO,
+    storm::SCENARIO,
 ];
 
 /// The steps that `words` name, each as `SCENARIO` (all its steps) or `SCENARIO/STEP`.

@@ -41,6 +41,18 @@ impl BadDisk {
         self.device.reload(&table(&self.base, self.sectors, bad)?)
     }
 
+    /// The same with sectors that `choose` picks while no request is under way, so that what is below does not
+    /// change meanwhile. Gives them back.
+    pub fn choose_bad(&self, choose: impl FnOnce() -> Result<Vec<Range<u64>>>) -> Result<Vec<Range<u64>>> {
+        self.device.suspend_without_flush()?;
+        let chosen = choose().and_then(|bad| {
+            self.device.load(&table(&self.base, self.sectors, &bad)?)?;
+            Ok(bad)
+        });
+        self.device.resume()?;
+        chosen
+    }
+
     /// Makes it fail altogether, as a disk that is gone.
     pub fn die(&self) -> Result<()> {
         self.device.reload(&Table::new().error(self.sectors))

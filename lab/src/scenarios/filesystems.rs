@@ -1,0 +1,142 @@
+//! File systems that are made and filled over bad sectors, while more of them go bad.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::on_ram::{OnRam, ranges};
+use crate::checks::Checks;
+use crate::direct::{Direct, SECTOR_BYTES};
+use crate::disks::SECTORS_PER_MIB;
+use crate::fs::Kind;
+use crate::guest;
+use crate::load::Random;
+use crate::scenario::{Next, Scenario, Step};
+use crate::tree::Tree;
+
+pub const SCENARIO: Scenario = Scenario {
+    name: "filesystems",
+    about: "ext4, XFS and Btrfs over sectors that are bad from the beginning, and over those that go bad",
+    steps: &[Step { name: "all", play }],
+    needs_target: true,
+    limit_seconds: 600,
+    ..Scenario::USUAL
+};
+
+/// Where users of dm-remap put them, and some where file systems begin.
+const BAD: [u64; 9] = [7, 40, 300, 1999, 50_000, 50_001, 75_000, 100_000, 150_000];
+/// How many go bad each time, and how long it takes until more do.
+const MORE: usize = 60;
+const PAUSE: Duration = Duration::from_millis(150);
+/// What a sector holds that nobody has written.
+const POISON: u8 = 0xb5;
+/// Of files.
+const BYTES: u64 = 12 << 20;
+
+fn play(checks: &Checks) -> Result<Next> {
+    // Read once: the guest's root is slow.
+    let source = guest::new_folder("source")?;
+    let tree = Tree::copy(Path::new("/usr/lib/python3"), &source.join("tree"), BYTES)?;
+    checks.that("there are files to copy", tree.bytes() >= BYTES / 2, tree.bytes());
+    for kind in Kind::ALL {
+        if let Err(error) = over_bad_sectors(checks, kind, &source.join("tree")) {
+            checks.failed(kind.name(), format!("{error:#}"));
+        }
+    }
+    std::fs::remove_dir_all(source)?;
+    Ok(Next::Done)
+}
+
+fn over_bad_sectors(checks: &Checks, kind: Kind, source: &Path) -> Result<()> {
+    let name = kind.name();
+    let mebibytes = if kind == Kind::Xfs { 320 } else { 128 };
+    let mut set = OnRam::new(mebibytes, "", |main| {
+        let io = Direct::open(&main.path())?;
+        let poison = vec![POISON; SECTORS_PER_MIB as usize * SECTOR_BYTES];
+        for mebibyte in 0..mebibytes {
+            io.write(mebibyte * SECTORS_PER_MIB, &poison)?;
+        }
+        drop(io);
+        main.set_bad(&ranges(&BAD))
+    })?;
+    checks.good(format!("{name}: is made over bad sectors"), kind.make(&set.device()?.path()));
+    let mounted = kind.mount(&set.device()?.path(), "files")?;
+    let copies = [mounted.folder().join("first"), mounted.folder().join("second")];
+    let trees = fill(&set, source, &copies)?;
+    checks.eq(format!("{name}: files are there"), differences(&trees, &copies), Vec::new());
+    guest::drop_caches()?;
+    checks.eq(format!("{name}: and on the disk"), differences(&trees, &copies), Vec::new());
+    mounted.unmount()?;
+    checks.good(format!("{name}: is sound"), kind.check(&set.device()?.path()));
+    let status = set.status()?;
+    checks.that(format!("{name}: many blocks were moved"), status.used >= 20, format!("{status:?}"));
+    checks.eq(format!("{name}: no slot failed"), (status.retired, status.metadata_errors), (0, 0));
+
+    set.again()?;
+    checks.good(format!("{name}: is sound after create"), kind.check(&set.device()?.path()));
+    let mounted = kind.mount(&set.device()?.path(), "files")?;
+    checks.eq(format!("{name}: files are there after create"), differences(&trees, &copies), Vec::new());
+    std::fs::remove_dir_all(&copies[0])?;
+    let third = [mounted.folder().join("third")];
+    let more = Tree::copy(source, &third[0], BYTES / 2)?;
+    guest::drop_caches()?;
+    checks.eq(format!("{name}: files can be removed and written"), differences(&[more], &third), Vec::new());
+    checks.eq(format!("{name}: others stay"), differences(&trees[1..], &copies[1..]), Vec::new());
+    mounted.unmount()?;
+    checks.good(format!("{name}: is sound in the end"), kind.check(&set.device()?.path()));
+    Ok(())
+}
+
+/// Copies `source` to each of `copies` while sectors that nobody has written yet go bad.
+fn fill(set: &OnRam, source: &Path, copies: &[PathBuf]) -> Result<Vec<Tree>> {
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let copying = scope.spawn(|| {
+            let trees: Result<Vec<_>> = copies
+                .iter()
+                .map(|copy| {
+                    let tree = Tree::copy(source, copy, u64::MAX)?;
+                    rustix::fs::sync();
+                    Ok(tree)
+                })
+                .collect();
+            ended.store(true, Ordering::Release);
+            trees
+        });
+        let worn = wear(set, &ended);
+        let trees = copying.join().map_err(|_| anyhow::anyhow!("copying panicked"))?;
+        worn.context("making sectors bad").and(trees)
+    })
+}
+
+/// Makes more and more sectors bad until `ended`.
+fn wear(set: &OnRam, ended: &AtomicBool) -> Result<()> {
+    let below = Direct::open(set.below_main())?;
+    let mut random = Random::new(21);
+    let mut bad: BTreeSet<u64> = BAD.into();
+    while !ended.load(Ordering::Acquire) {
+        set.main().choose_bad(|| {
+            // What was written and then went bad would be lost, by right.
+            let unwritten = |sector: u64| {
+                below.read(sector, 1).is_ok_and(|bytes| bytes.iter().all(|&byte| byte == POISON))
+            };
+            // Near each other, as they are on real disks, and most where files are put first.
+            for _ in 0..MORE / 4 {
+                let most = 1 + random.below(set.main().sectors() - 64);
+                let start = random.below(most);
+                bad.extend((0..4).map(|_| start + random.below(64)).filter(|&sector| unwritten(sector)));
+            }
+            Ok(ranges(&bad.iter().copied().collect::<Vec<_>>()))
+        })?;
+        thread::sleep(PAUSE);
+    }
+    Ok(())
+}
+
+fn differences(trees: &[Tree], copies: &[PathBuf]) -> Vec<String> {
+    trees.iter().zip(copies).flat_map(|(tree, copy)| tree.differences(copy)).take(8).collect()
+}
