@@ -49,7 +49,7 @@ pub const PORT: &str = "lab.output";
 
 /// What the kernel is told. A kernel that has oopsed ends at once: what follows would be worth nothing. An
 /// emulated processor stalls for longer than a real one does.
-const KERNEL_OPTIONS: &str = "ignore_loglevel printk.devkmsg=on log_buf_len=4M oops=panic watchdog_thresh=30 \
+const KERNEL_OPTIONS: &str = "printk.devkmsg=on log_buf_len=4M oops=panic watchdog_thresh=30 \
                               rcupdate.rcu_cpu_stall_timeout=60";
 
 impl Guest<'_> {
@@ -60,7 +60,8 @@ impl Guest<'_> {
         File::create(self.console)?;
         let log = File::create(self.console.with_extension("vng.log"))?;
         let mut vng = self.command(use_kvm, &self.recording()?)?;
-        vng.args(["--", command]);
+        // All of the log, which nobody wants between the lines of a shell.
+        vng.args(["--append=ignore_loglevel", "--", command]);
         let mut child = vng
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
