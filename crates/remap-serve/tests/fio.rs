@@ -50,9 +50,15 @@ fn writes_verify_while_the_main_disk_grows_bad_sectors() {
             scope.spawn(|| verify(&served, &["--time_based", "--runtime=4", "--verify_backlog=256"]));
         let mut script = String::new();
         let mut sector = 17;
-        while !writer.is_finished() {
+        let mut grow = || {
             writeln!(script, "bad-write {sector} 1").expect("a string takes all");
             sector = (sector * 7919 + 13) % SECTORS;
+            script.clone()
+        };
+        // So many that some are met, however slow fio is.
+        (0..200).for_each(|_| drop(grow()));
+        while !writer.is_finished() {
+            let script = grow();
             served.set.set_faults(&script);
             std::thread::sleep(Duration::from_millis(20));
         }

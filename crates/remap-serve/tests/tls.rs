@@ -87,7 +87,7 @@ fn serve_set(set: Set, policy: TlsPolicy) -> Secure {
     let mut options = remap_serve::NbdOptions::new(&set.device);
     options.engine = set.engine;
     options.tls = policy;
-    options.handshake_timeout = Duration::from_secs(2);
+    options.handshake_timeout = Duration::from_secs(4);
     let server = NbdServer::start(Arc::clone(&set.device), vec![listener], options).expect("it starts");
     Secure { set, server, port: address.port() }
 }
@@ -198,7 +198,7 @@ fn a_client_that_stalls_or_talks_rubbish_instead_of_tls_is_dropped() {
     let secure = serve(TlsPolicy::Required(config(&files, ClientCertificates::NotAsked)));
     for rubbish in [noise(3000, 1), Vec::new()] {
         let mut stream = TcpStream::connect(("127.0.0.1", secure.port)).expect("the server listens");
-        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout can be set");
+        stream.set_read_timeout(Some(support::PATIENCE)).expect("a timeout can be set");
         let mut greeting = [0; 18];
         stream.read_exact(&mut greeting).expect("the server greets");
         stream.write_all(&3u32.to_be_bytes()).expect("flags can be sent");
@@ -212,13 +212,7 @@ fn a_client_that_stalls_or_talks_rubbish_instead_of_tls_is_dropped() {
         let _ = stream.read_to_end(&mut rest);
         assert!(rest.len() < 100);
     }
-    for _ in 0..100 {
-        if secure.server.connections() == 0 {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    assert_eq!(secure.server.connections(), 0);
+    support::wait_for("nobody is left", || secure.server.connections() == 0);
     assert!(is_encrypted(&secure.info("nbds", Some(files.path()))));
 }
 

@@ -154,7 +154,12 @@ impl Disk for FileDisk {
             ioctl::discard(self.descriptor.as_fd(), offset, bytes).map_err(disk_error)
         } else {
             let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-            rustix::fs::fallocate(&self.descriptor, hole, offset, bytes).map_err(disk_error)
+            loop {
+                match rustix::fs::fallocate(&self.descriptor, hole, offset, bytes) {
+                    Err(Errno::INTR) => {}
+                    result => return result.map_err(disk_error),
+                }
+            }
         }
     }
 

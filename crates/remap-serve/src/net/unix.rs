@@ -44,8 +44,13 @@ fn stream_socket() -> Result<OwnedFd, Errno> {
 /// Connects to the socket at `path`.
 pub(crate) fn connect(path: &Path) -> Result<Socket, NetError> {
     let socket = stream_socket()?;
-    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
-    Ok(Socket::new(socket))
+    let address = SocketAddrUnix::new(path)?;
+    loop {
+        match rustix::net::connect(&socket, &address) {
+            Err(Errno::INTR) => {}
+            connected => return connected.map(|()| Socket::new(socket)).map_err(NetError::from),
+        }
+    }
 }
 
 /// Listens at `path`, where only this user and root may connect. What a server that has died left there is

@@ -26,10 +26,12 @@ use crate::server::Shared;
 const RECEIVE_BYTES: usize = 64 << 10;
 /// From this size on the data of a write is received where it will be written from.
 const LARGE_WRITE_BYTES: u32 = 32 << 10;
-/// Large writes that have arrived wait up to this much in all while more can be received at once.
+/// Large writes that have arrived wait as long as more can be received at once, up to so many bytes of them.
 const DEFERRED_BYTES: usize = 256 << 10;
 /// Replies are sent when they carry this much data, even if more requests are there.
 const SEND_BYTES: usize = 256 << 10;
+/// The same for so many replies to large writes.
+const SEND_REPLIES: usize = 8;
 
 /// Serves the client until it leaves.
 pub(super) fn serve(shared: &Arc<Shared>, agreed: Agreed) -> Result<(), SessionError> {
@@ -82,7 +84,7 @@ struct Receiver<'s> {
     replies: Batch,
     workers: Workers,
     write: Option<Write>,
-    /// Large writes that have arrived whole, oldest first.
+    /// Large writes that have arrived whole, oldest first; see [`defer`](Self::defer).
     deferred: VecDeque<Task>,
     deferred_bytes: usize,
     /// Whether the last write was large, and so the next one may be.
@@ -131,30 +133,28 @@ impl Receiver<'_> {
 
     /// Receives the rest of a large write's data in its place; whether there is such a write.
     fn receive_into_write(&mut self, socket: &Socket) -> Result<bool, SessionError> {
-        let Some(mut write) = self.write.take_if(|write| write.request.range.bytes >= LARGE_WRITE_BYTES) else {
-            return Ok(false);
-        };
+        let is_large = |write: &mut Write| write.request.range.bytes >= LARGE_WRITE_BYTES;
+        let Some(mut write) = self.write.take_if(is_large) else { return Ok(false) };
         while write.filled < write.data.len() {
             let into = &mut write.data[write.filled..];
-            let received = if self.deferred.is_empty() {
+            let bytes = if self.deferred.is_empty() {
                 self.outbox.send(&mut self.replies);
                 socket.recv_exact(into)?;
-                Some(into.len())
+                into.len()
+            } else if let Some(bytes) = socket.recv_now(into)? {
+                bytes
             } else {
-                socket.recv_now(into)?
+                self.perform_oldest_deferred();
+                continue;
             };
-            match received {
-                Some(0) => return Err(SessionError::Vanished),
-                Some(bytes) => {
-                    write.filled += bytes;
-                    self.intake.payload_taken(bytes as u32);
-                }
-                // The client is not as fast as this: now is the time.
-                None => drop(self.perform_oldest_deferred()),
+            if bytes == 0 {
+                return Err(SessionError::Vanished);
             }
+            write.filled += bytes;
+            // A request's length has 32 bits.
+            self.intake.payload_taken(bytes as u32);
         }
-        self.write = Some(write);
-        self.complete_write();
+        self.dispatch(Task { request: write.request, data: Some(write.data) });
         Ok(true)
     }
 
@@ -221,8 +221,7 @@ impl Receiver<'_> {
         let is_transfer = matches!(task.request.command, Command::Read | Command::Write)
             && !task.request.flags.contains(CommandFlags::FUA);
         if is_transfer && self.performer.pace.is_fast() {
-            let bytes = task.request.range.bytes;
-            if task.request.command == Command::Write && bytes >= LARGE_WRITE_BYTES {
+            if task.request.command == Command::Write && task.request.range.bytes >= LARGE_WRITE_BYTES {
                 self.defer(task);
                 return;
             }
@@ -240,25 +239,30 @@ impl Receiver<'_> {
         }
     }
 
-    /// Leaves a write for when nothing more can be received at once. The room that its data had in the socket is the
-    /// client's again before the write is carried out, so that both work at the same time.
-    fn defer(&mut self, task: Task) {
-        self.deferred_bytes += task.request.range.bytes as usize;
-        self.deferred.push_back(task);
+    /// Leaves a write for when nothing more can be received at once. The room that its data took in the socket is
+    /// the client's again before the write is carried out, so that both work at the same time: a unix socket holds
+    /// less than two writes of 128 KiB.
+    fn defer(&mut self, write: Task) {
+        self.deferred_bytes += write.weight().bytes;
+        self.deferred.push_back(write);
         while self.deferred_bytes > DEFERRED_BYTES {
             self.perform_oldest_deferred();
         }
     }
 
-    fn perform_oldest_deferred(&mut self) -> bool {
-        let Some(task) = self.deferred.pop_front() else { return false };
-        self.deferred_bytes -= task.request.range.bytes as usize;
-        self.performer.perform(task, &mut self.replies);
-        true
-    }
-
     fn perform_deferred(&mut self) {
         while self.perform_oldest_deferred() {}
+    }
+
+    /// Whether there was one.
+    fn perform_oldest_deferred(&mut self) -> bool {
+        let Some(write) = self.deferred.pop_front() else { return false };
+        self.deferred_bytes -= write.weight().bytes;
+        self.performer.perform(write, &mut self.replies);
+        if self.replies.weight().requests >= SEND_REPLIES {
+            self.outbox.send(&mut self.replies);
+        }
+        true
     }
 
     /// Counts a request in; sends what is ready before it waits for room.

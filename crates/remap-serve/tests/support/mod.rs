@@ -6,7 +6,7 @@ pub mod raw;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use remap_io::device::RemapDevice;
 use remap_io::disk::faulty::FaultScript;
@@ -15,6 +15,9 @@ use remap_io::members::{CreateOptions, DeviceOptions, Members, create};
 use remap_io::ring::RingQueue;
 use remap_serve::{Address, Engine, Listener, NbdOptions, NbdServer};
 use tempfile::TempDir;
+
+/// Nothing in these tests may wait for ever; whoever waits as long as this waits in vain.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Sectors of the main disk: 64 MiB.
 pub const SECTORS: u64 = 1 << 17;
@@ -143,15 +146,25 @@ impl Served {
         client.disconnect();
     }
 
-    /// Waits until `connections` are left.
+    /// Waits until there are so many connections.
     pub fn wait_for_connections(&self, connections: usize) {
-        for _ in 0..500 {
-            if self.server.connections() == connections {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        panic!("{} connections instead of {connections}", self.server.connections());
+        wait_for(&format!("there are {connections} connections"), || {
+            self.server.connections() == connections
+        });
+    }
+
+    /// Waits until something is true of the device.
+    pub fn wait_for(&self, what: &str, is_so: impl Fn(&RemapDevice) -> bool) {
+        wait_for(what, || is_so(&self.set.device));
+    }
+}
+
+/// Waits until something is so. A machine that is busy with other things takes its time.
+pub fn wait_for(what: &str, is_so: impl Fn() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < until, "it never comes to this: {what}");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

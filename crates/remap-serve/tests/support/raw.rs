@@ -3,8 +3,8 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
 
+use super::PATIENCE;
 use remap_serve::nbd::wire::Cookie;
 use remap_serve::nbd::wire::command::{Command, RequestHeader};
 use remap_serve::nbd::wire::option::{
@@ -15,9 +15,8 @@ use remap_serve::nbd::wire::reply::SIMPLE_REPLY_BYTES;
 /// A connection, and nothing said.
 pub fn connect(socket: &Path) -> UnixStream {
     let stream = UnixStream::connect(socket).expect("the server listens");
-    // Nothing in these tests may wait for ever.
-    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout can be set");
-    stream.set_write_timeout(Some(Duration::from_secs(10))).expect("a timeout can be set");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+    stream.set_write_timeout(Some(PATIENCE)).expect("a timeout can be set");
     stream
 }
 
