@@ -28,6 +28,7 @@ const TOOLS: [&str; 7] = ["bc", "bison", "flex", "libelf-dev", "libssl-dev", "rs
 pub fn build(folder: &Path) -> Result<()> {
     packages::install_these(&TOOLS)?;
     fs::create_dir_all(folder)?;
+    let _alone = Alone::new(folder.join("builder"))?;
     let source = folder.join("usr/src/linux");
     if !source.is_dir() {
         unpack_source(folder, &source)?;
@@ -52,6 +53,32 @@ pub fn build(folder: &Path) -> Result<()> {
     }
     fs::write(folder.join(VERSION), version)?;
     Ok(())
+}
+
+/// Keeps a second run from building in the same tree, where both would write the same files.
+struct Alone {
+    /// Holds the number of the process that builds.
+    mark: PathBuf,
+}
+
+impl Alone {
+    fn new(mark: PathBuf) -> Result<Self> {
+        let builder = fs::read_to_string(&mark).unwrap_or_default();
+        // A builder that was killed leaves its mark.
+        if !builder.is_empty() && Path::new("/proc").join(&builder).exists() {
+            bail!("process {builder} is building it; wait for that, or end it and try again");
+        }
+        fs::write(&mark, std::process::id().to_string())?;
+        Ok(Self { mark })
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.mark) {
+            eprintln!("{} stays behind: {error}", self.mark.display());
+        }
+    }
 }
 
 /// Fetches the package, and unpacks the archive that is all that is in it.
