@@ -76,6 +76,13 @@ static int dmr_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	if (!(dm_table_get_mode(ti->table) & DMR_MODE_WRITE))
 		table.options |= DMR_OPTION_READ_ONLY;
 	result = dmr_get_device(target, argv[0]);
+	/* Before anything is opened, or even formatted, for a line that cannot be. */
+	if (!result && ti->len > bdev_nr_sectors(target->devices[0]->bdev)) {
+		snprintf(dmr_why, sizeof(dmr_why),
+			 "the line is for %llu sectors, and the main device has %llu",
+			 (u64)ti->len, (u64)bdev_nr_sectors(target->devices[0]->bdev));
+		result = -EINVAL;
+	}
 	for (at = 0; !result && at < table.spare_count; at++)
 		result = dmr_get_device(target, argv[table.spares[at]]);
 	if (result)
