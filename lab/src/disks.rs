@@ -28,10 +28,11 @@ pub fn sectors_of(device: &Path) -> Result<u64> {
 }
 
 /// The folder that tells of a block device.
-fn in_sysfs(device: &Path) -> Result<PathBuf> {
-    let node = fs::canonicalize(device).with_context(|| format!("no device {}", device.display()))?;
-    let name = node.file_name().with_context(|| format!("{} is no device", device.display()))?;
-    Ok(Path::new("/sys/class/block").join(name))
+pub fn in_sysfs(device: &Path) -> Result<PathBuf> {
+    // By its number: without udev, the node of a mapped device has not the kernel's name.
+    let number = rustix::fs::stat(device).with_context(|| format!("no device {}", device.display()))?.st_rdev;
+    let (major, minor) = (rustix::fs::major(number), rustix::fs::minor(number));
+    Ok(PathBuf::from(format!("/sys/dev/block/{major}:{minor}")))
 }
 
 fn number_in(file: &Path) -> Result<u64> {

@@ -6,6 +6,7 @@ mod port;
 use std::convert::Infallible;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
@@ -18,6 +19,9 @@ pub const SCRATCH: &str = "/run/lab";
 
 /// What a kernel is given that was booted for the lab, and no other.
 const SIGN: &str = "virtme_hostname=";
+
+/// The project's own module.
+static TARGET: OnceLock<PathBuf> = OnceLock::new();
 
 /// Makes the guest ready. Refuses if this is no guest.
 ///
@@ -44,6 +48,7 @@ pub fn start(port: Option<&str>, module: Option<&Path>) -> Result<()> {
     }
     if let Some(module) = module {
         program::run("insmod", [module]).with_context(|| format!("loading {}", module.display()))?;
+        let _ = TARGET.set(module.to_path_buf());
     }
     Ok(())
 }
@@ -58,6 +63,11 @@ fn end_udev() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Where the project's own module is, if it was loaded.
+pub fn target_module() -> Option<&'static Path> {
+    TARGET.get().map(PathBuf::as_path)
 }
 
 /// Whether the kernel has `module`, loaded or not.

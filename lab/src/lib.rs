@@ -21,4 +21,6 @@ pub mod scenario;
 pub mod scenarios;
 pub mod set;
 pub mod tree;
+pub mod versions;
+pub mod write_log;
 pub mod zfs;

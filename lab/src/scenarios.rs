@@ -4,12 +4,19 @@ use anyhow::{Context, Result};
 
 use crate::scenario::{Scenario, Step};
 
+mod churn;
+mod death;
 mod direct;
 mod filesystems;
 mod fixtures;
+mod geometry;
 mod halt;
+mod interop;
+mod metadata;
 mod on_ram;
+mod power;
 mod reboots;
+mod replay;
 mod smoke;
 mod speed;
 mod stacks;
@@ -28,6 +35,13 @@ pub const ALL: &[Scenario] = &[
     filesystems::SCENARIO,
     stacks::SCENARIO,
     storm::SCENARIO,
+    metadata::SCENARIO,
+    death::SCENARIO,
+    power::SCENARIO,
+    interop::SCENARIO,
+    geometry::SCENARIO,
+    churn::SCENARIO,
+    replay::SCENARIO,
 ];
 
 /// The steps that `words` name, each as `SCENARIO` (all its steps) or `SCENARIO/STEP`.

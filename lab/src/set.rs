@@ -35,7 +35,7 @@ impl Line {
     /// Only `sectors` sectors of the spare, from its sector `start` on.
     #[must_use]
     pub fn window(mut self, start: u64, sectors: u64) -> Self {
-        self.spare += &format!(" {start} {sectors}");
+        self.spare = format!("{} {start} {sectors}", self.spare);
         self
     }
 
@@ -61,11 +61,11 @@ impl Line {
 
     /// The arguments behind the name of the target.
     pub fn arguments(&self) -> String {
-        let mut text = format!("{} {}", self.main.display(), self.spare);
-        if !self.options.is_empty() {
-            text += &format!(" {} {}", self.options.len(), self.options.join(" "));
+        let devices = format!("{} {}", self.main.display(), self.spare);
+        if self.options.is_empty() {
+            return devices;
         }
-        text
+        format!("{devices} {} {}", self.options.len(), self.options.join(" "))
     }
 
     /// The table of this line alone.
@@ -249,7 +249,8 @@ mod tests {
 
     #[test]
     fn a_status_is_taken_apart_by_its_fields() {
-        let status = Status::parse("0 64 remap degraded 3 2 3/90 1 88 5 6 7 2049 1:present 2:missing").unwrap();
+        let status =
+            Status::parse("0 64 remap degraded 3 2 3/90 1 88 5 6 7 2049 1:present 2:missing").unwrap();
         assert_eq!((&*status.state, status.lost, status.used, status.total), ("degraded", 2, 3, 90));
         assert_eq!((status.retired, status.health, status.metadata_errors), (1, 88, 7));
         assert_eq!((status.generation, status.spares.len()), (2049, 2));

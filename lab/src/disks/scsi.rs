@@ -24,16 +24,23 @@ impl ScsiDebug {
     /// A disk of `mebibytes` MiB on which reads of `bad` fail with "unrecovered read error". A range, for that is
     /// all that the driver knows; writes always succeed.
     pub fn new(mebibytes: u64, bad: Range<u64>) -> Result<Self> {
+        Self::with(mebibytes, bad, &[])
+    }
+
+    /// The same with further options of the driver, as `sector_size=4096`; `bad` is in such sectors then.
+    pub fn with(mebibytes: u64, bad: Range<u64>, options: &[&str]) -> Result<Self> {
         guest::load("sd_mod", &[])?;
-        let options = [
+        let mut all = vec![
             format!("dev_size_mb={mebibytes}"),
             format!("medium_error_start={}", bad.start),
             format!("medium_error_count={}", bad.end - bad.start),
-            format!("opts={MEDIUM_ERROR}"),
+            // A count of none would mean all.
+            format!("opts={}", if bad.is_empty() { 0 } else { MEDIUM_ERROR }),
             // Answers at once instead of after a millisecond.
             "delay=0".to_owned(),
         ];
-        guest::load("scsi_debug", &options)?;
+        all.extend(options.iter().map(|&option| option.to_owned()));
+        guest::load("scsi_debug", &all)?;
         let node = guest::eventually("a disk of scsi_debug", || find().context("there is none"))?;
         Ok(Self { node })
     }
@@ -46,6 +53,11 @@ impl ScsiDebug {
     /// Whether the bad range fails from now on.
     pub fn set_failing(&self, failing: bool) -> Result<()> {
         set(&Path::new(DRIVER).join("opts"), if failing { "2" } else { "0" })
+    }
+
+    /// What the SCSI layer makes of it: `running`, or `offline` as a disk that it has given up.
+    pub fn set_state(&self, state: &str) -> Result<()> {
+        set(&super::in_sysfs(&self.node)?.join("device/state"), &format!("{state}\n"))
     }
 }
 
