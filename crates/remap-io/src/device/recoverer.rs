@@ -43,7 +43,7 @@ pub fn run(
     let port = Port::new(&mut scratch, shared.now_ms());
     let set = shared.set();
     let opening = async {
-        let loading = load(&port, set, &superblock, &mut allocator, &mut workspace, engine_options);
+        let loading = load(&port, set, superblock, &mut allocator, &mut workspace, engine_options);
         let mut loaded = loading.await?;
         let contents = shared.contents();
         let doubt = shared.check_contents(&contents, superblock, options)?;
