@@ -92,6 +92,9 @@ struct dmr_set {
 	unsigned int spare_count;
 	unsigned int options;
 
+	/* Held by who adds or removes a member. */
+	struct mutex change_lock;
+
 	/* The engine: NULL while it is exchanged. Readers outside of map hold the lock. */
 	struct dmr_engine *engine;
 	struct rw_semaphore engine_lock;
@@ -125,6 +128,7 @@ struct dmr_set {
 	/* Events: told to the live table, if there is one. */
 	struct mutex table_lock;
 	struct dm_table *table;
+	bool event_due;
 	struct work_struct event_work;
 	unsigned long events;
 	time64_t last_remap;
@@ -253,6 +257,9 @@ int dmr_take_message(struct dm_target *ti, unsigned int argc, char **argv, char 
 void dmr_scrub_init(struct dmr_scrub *scrub);
 int dmr_scrub_start(struct dmr_set *set, u64 rate);
 void dmr_scrub_stop(struct dmr_set *set);
+/* Stops the scrub and keeps others from starting one until it is allowed again. */
+void dmr_scrub_forbid(struct dmr_set *set);
+void dmr_scrub_allow(struct dmr_set *set);
 void dmr_scrub_status(struct dmr_set *set, char *buffer, unsigned int length);
 
 /* sysfs.c */

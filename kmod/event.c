@@ -94,11 +94,14 @@ void dmr_event_work(struct work_struct *work)
 	struct dmr_set *set = container_of(work, struct dmr_set, event_work);
 	unsigned long events = xchg(&set->events, 0);
 
-	if (!events)
-		return;
-	dmr_uevent(set, events);
+	if (events)
+		dmr_uevent(set, events);
 	mutex_lock(&set->table_lock);
-	if (set->table)
+	set->event_due |= events != 0;
+	/* While suspended there is no table to tell: dmr_resume() comes back to it. */
+	if (set->event_due && set->table) {
+		set->event_due = false;
 		dm_table_event(set->table);
+	}
 	mutex_unlock(&set->table_lock);
 }

@@ -196,7 +196,6 @@ static int dmr_message_remove(struct dmr_target *target, const char *path, char 
 		dmr_order_report(&order, result, maxlen);
 		return error ?: -ENOSPC;
 	}
-	dmr_scrub_stop(set);
 	error = dmr_set_reopen(set, DMR_OPTION_REMOVE, number, result, maxlen);
 	if (error)
 		return error;
@@ -282,9 +281,13 @@ int dmr_take_message(struct dm_target *ti, unsigned int argc, char **argv, char 
 		snprintf(result, maxlen, "the next recovery stops all sets");
 		error = 0;
 	} else if (!strcasecmp(argv[0], "add_spare") && argc == 2) {
+		mutex_lock(&set->change_lock);
 		error = dmr_message_add(target, argv[1], result, maxlen);
+		mutex_unlock(&set->change_lock);
 	} else if (!strcasecmp(argv[0], "remove_spare") && argc == 2) {
+		mutex_lock(&set->change_lock);
 		error = dmr_message_remove(target, argv[1], result, maxlen);
+		mutex_unlock(&set->change_lock);
 	} else {
 		error = dmr_engine_message(set, argc, argv, result, maxlen);
 	}

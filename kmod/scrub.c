@@ -175,6 +175,18 @@ void dmr_scrub_stop(struct dmr_set *set)
 	mutex_unlock(&set->scrub.lock);
 }
 
+/* The scrub's thread uses the engine, so there is none while the engine is exchanged. */
+void dmr_scrub_forbid(struct dmr_set *set)
+{
+	mutex_lock(&set->scrub.lock);
+	dmr_scrub_end(&set->scrub);
+}
+
+void dmr_scrub_allow(struct dmr_set *set)
+{
+	mutex_unlock(&set->scrub.lock);
+}
+
 void dmr_scrub_status(struct dmr_set *set, char *buffer, unsigned int length)
 {
 	struct dmr_scrub *scrub = &set->scrub;

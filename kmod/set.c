@@ -123,6 +123,7 @@ static struct dmr_set *dmr_set_new(struct mapped_device *md)
 	INIT_LIST_HEAD(&set->scrub_jobs);
 	init_rwsem(&set->engine_lock);
 	mutex_init(&set->table_lock);
+	mutex_init(&set->change_lock);
 	spin_lock_init(&set->lock);
 	bio_list_init(&set->deferred);
 	bio_list_init(&set->failed);
@@ -443,6 +444,10 @@ int dmr_set_reopen(struct dmr_set *set, unsigned int option, unsigned int spare_
 		.why = why,
 		.why_length = why_length,
 	};
+	int result;
 
-	return dmr_as_writer(set, dmr_reopen_command, &reopen);
+	dmr_scrub_forbid(set);
+	result = dmr_as_writer(set, dmr_reopen_command, &reopen);
+	dmr_scrub_allow(set);
+	return result;
 }

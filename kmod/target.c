@@ -241,7 +241,7 @@ static int dmr_preresume(struct dm_target *ti)
 	char why[256] = "";
 	int result;
 
-	if (!target->grow)
+	if (!target->grow || READ_ONCE(set->halted))
 		return 0;
 	target->grow = false;
 	if (bdev_nr_sectors(set->devices[0].bdev) == dmr_engine_sectors(set->engine))
@@ -261,6 +261,8 @@ static void dmr_resume(struct dm_target *ti)
 	mutex_lock(&set->table_lock);
 	set->table = ti->table;
 	mutex_unlock(&set->table_lock);
+	/* What happened while it was suspended is told now. */
+	queue_work(system_unbound_wq, &set->event_work);
 }
 
 static unsigned int dmr_table_options(struct dmr_target *target, char *result,
