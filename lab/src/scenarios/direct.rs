@@ -33,6 +33,5 @@ fn play(checks: &Checks) -> Result<Next> {
             ("messages", messages::play),
             ("shown", shown::play),
         ],
-    );
-    Ok(Next::Done)
+    )
 }

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use rustix::io::Errno;
 
 use super::on_ram::{OnRam, ranges};
 use crate::checks::Checks;
@@ -27,11 +28,11 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::USUAL
 };
 
-/// Where users of dm-remap put them, and some where file systems begin.
+/// One in the very first page, some where file systems begin, and where users of dm-remap put them.
 const BAD: [u64; 9] = [7, 40, 300, 1999, 50_000, 50_001, 75_000, 100_000, 150_000];
 /// How many go bad each time, and how long it takes until more do.
-const MORE: usize = 60;
-const PAUSE: Duration = Duration::from_millis(150);
+const MORE: usize = 100;
+const PAUSE: Duration = Duration::from_millis(60);
 /// What a sector holds that nobody has written.
 const POISON: u8 = 0xb5;
 /// Of files.
@@ -63,6 +64,10 @@ fn over_bad_sectors(checks: &Checks, kind: Kind, source: &Path) -> Result<()> {
         drop(io);
         main.set_bad(&ranges(&BAD))
     })?;
+    // Who makes a file system first reads what was there, by whole pages. That much has to be readable.
+    let refused = set.io()?.read(BAD[0], 1).err();
+    checks.eq(format!("{name}: the first page cannot be read"), refused, Some(Errno::NODATA));
+    set.device()?.message(&format!("accept_loss {}", BAD[0]))?;
     checks.good(format!("{name}: is made over bad sectors"), kind.make(&set.device()?.path()));
     let mounted = kind.mount(&set.device()?.path(), "files")?;
     let copies = [mounted.folder().join("first"), mounted.folder().join("second")];
@@ -116,19 +121,27 @@ fn fill(set: &OnRam, source: &Path, copies: &[PathBuf]) -> Result<Vec<Tree>> {
 /// Makes more and more sectors bad until `ended`.
 fn wear(set: &OnRam, ended: &AtomicBool) -> Result<()> {
     let below = Direct::open(set.below_main())?;
+    let sectors = set.main().sectors();
+    // What was written and then went bad would be lost, by right.
+    let is_unwritten = |sector: u64| {
+        let found = below.read(sector.min(sectors - 1), 1);
+        found.is_ok_and(|bytes| bytes.iter().all(|&byte| byte == POISON))
+    };
     let mut random = Random::new(21);
     let mut bad: BTreeSet<u64> = BAD.into();
     while !ended.load(Ordering::Acquire) {
         set.main().choose_bad(|| {
-            // What was written and then went bad would be lost, by right.
-            let unwritten = |sector: u64| {
-                below.read(sector, 1).is_ok_and(|bytes| bytes.iter().all(|&byte| byte == POISON))
-            };
-            // Near each other, as they are on real disks, and most where files are put first.
-            for _ in 0..MORE / 4 {
-                let most = 1 + random.below(set.main().sectors() - 64);
-                let start = random.below(most);
-                bad.extend((0..4).map(|_| start + random.below(64)).filter(|&sector| unwritten(sector)));
+            let before = bad.len();
+            // Behind what is written, where more is likely to be written next.
+            for _ in 0..400 {
+                let at = random.below(sectors);
+                let behind = (3..14).map(|power| at + (1 << power)).find(|&sector| is_unwritten(sector));
+                let Some(start) = behind.filter(|_| !is_unwritten(at)) else { continue };
+                let near = (0..8).map(|_| start + random.below(256)).filter(|&sector| sector < sectors);
+                bad.extend(near.filter(|&sector| is_unwritten(sector)));
+                if bad.len() > before + MORE {
+                    break;
+                }
             }
             Ok(ranges(&bad.iter().copied().collect::<Vec<_>>()))
         })?;

@@ -9,6 +9,8 @@ use crate::checks::Checks;
 use crate::direct::Direct;
 use crate::disks::{BadDisk, RamDisks};
 use crate::dm::{Device, Table};
+use crate::klog;
+use crate::scenario::Next;
 use crate::set::{Line, Status};
 
 /// A set and what it lies on. Dropped from the top of the stack to its ground.
@@ -119,12 +121,14 @@ pub fn ranges(sectors: &[u64]) -> Vec<Range<u64>> {
 pub type Story = fn(&Checks) -> Result<()>;
 
 /// Plays each of `stories`, whatever becomes of the others.
-pub fn play_all(checks: &Checks, stories: &[(&str, Story)]) {
+pub fn play_all(checks: &Checks, stories: &[(&str, Story)]) -> Result<Next> {
     for (name, story) in stories {
+        klog::say(&format!("part {name}"))?;
         if let Err(error) = story(checks) {
             checks.failed(name, format!("{error:#}"));
         }
     }
+    Ok(Next::Done)
 }
 
 #[cfg(test)]

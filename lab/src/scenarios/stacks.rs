@@ -34,8 +34,7 @@ fn play(checks: &Checks) -> Result<Next> {
             ("raid1 below", md::below),
             ("thin", thin::play),
         ],
-    );
-    Ok(Next::Done)
+    )
 }
 
 /// Every so many sectors from 4 MiB on is bad: behind what the stacks read before they write it.

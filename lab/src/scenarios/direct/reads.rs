@@ -78,7 +78,9 @@ fn zeros(checks: &Checks) -> Result<()> {
         mirror.write_all(&Direct::open(&main.path())?)?;
         main.set_bad(&ranges(&LOST))
     })?;
-    LOST.into_iter().for_each(|sector| mirror.zero(sector..sector + 1));
+    for sector in LOST {
+        mirror.zero(sector..sector + 1);
+    }
     let io = set.io()?;
     let found = io.read(1200, 1);
     let is_zero = found.as_ref().is_ok_and(|bytes| bytes.iter().all(|&byte| byte == 0));

@@ -20,7 +20,10 @@ const SYSFS: &str = "/sys/block/md127/md";
 const SECTORS: u64 = 32_768;
 
 /// A mirror that is stopped when it goes out of scope.
-struct Mirror;
+struct Mirror {
+    node: &'static Path,
+    sysfs: &'static Path,
+}
 
 impl Mirror {
     fn create(members: [&Path; 2], synced: bool) -> Result<Self> {
@@ -30,21 +33,25 @@ impl Mirror {
         let synced = synced.then_some("--assume-clean");
         let members = members.map(|path| path.display().to_string());
         program::run("mdadm", words.into_iter().chain(synced).chain(members.iter().map(String::as_str)))?;
-        Ok(Self)
+        Ok(Self::running())
     }
 
     fn assemble(members: [&Path; 2]) -> Result<Self> {
         let members = members.map(|path| path.display().to_string());
         program::run("mdadm", ["--assemble", MIRROR, "--run", &members[0], &members[1]])?;
-        Ok(Self)
+        Ok(Self::running())
+    }
+
+    fn running() -> Self {
+        Self { node: Path::new(MIRROR), sysfs: Path::new(SYSFS) }
     }
 
     fn path(&self) -> &Path {
-        Path::new(MIRROR)
+        self.node
     }
 
     fn read(&self, file: &str) -> Result<String> {
-        Ok(fs::read_to_string(Path::new(SYSFS).join(file))?.trim().to_owned())
+        Ok(fs::read_to_string(self.sysfs.join(file))?.trim().to_owned())
     }
 
     /// Until nothing is copied or compared any more.
@@ -93,7 +100,7 @@ pub fn above(checks: &Checks) -> Result<()> {
     let mirror = Mirror::assemble(members)?;
     checks.eq("raid1 above: it is assembled whole again", mirror.read("degraded")?.as_str(), "0");
     checks.good("raid1 above: with all that was written", load.compare(mirror.path()));
-    fs::write(Path::new(SYSFS).join("sync_action"), "check")?;
+    fs::write(mirror.sysfs.join("sync_action"), "check")?;
     mirror.wait()?;
     checks.eq("raid1 above: both sides are the same", mirror.read("mismatch_cnt")?.as_str(), "0");
     checks.eq("raid1 above: and whole still", mirror.read("degraded")?.as_str(), "0");
