@@ -40,12 +40,14 @@ impl Kind {
 
     /// Makes one on `device`, whatever is there.
     pub fn make(self, device: &Path) -> Result<()> {
-        let (program, force) = match self {
-            Self::Ext4 => ("mkfs.ext4", "-F"),
-            Self::Xfs => ("mkfs.xfs", "-f"),
-            Self::Btrfs => ("mkfs.btrfs", "-f"),
+        let words: &[&str] = match self {
+            // Small disks would get smaller blocks than those that people have.
+            Self::Ext4 => &["mkfs.ext4", "-F", "-b", "4096"],
+            Self::Xfs => &["mkfs.xfs", "-f"],
+            Self::Btrfs => &["mkfs.btrfs", "-f"],
         };
-        program::run(program, ["-q".as_ref(), force.as_ref(), device.as_os_str()]).map(drop)
+        let device = device.display().to_string();
+        program::run(words[0], words[1..].iter().copied().chain(["-q", &device])).map(drop)
     }
 
     /// Mounts the one on `device` at a folder named `name`.

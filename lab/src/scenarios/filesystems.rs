@@ -30,8 +30,9 @@ pub const SCENARIO: Scenario = Scenario {
 
 /// One in the very first page, some where file systems begin, and where users of dm-remap put them.
 const BAD: [u64; 9] = [7, 40, 300, 1999, 50_000, 50_001, 75_000, 100_000, 150_000];
-/// How many go bad each time, and how long it takes until more do.
-const MORE: usize = 100;
+/// One sector in so many goes bad before files are copied, and each time while they are.
+const FIRST: u64 = 150;
+const MORE: u64 = 3000;
 const PAUSE: Duration = Duration::from_millis(60);
 /// What a sector holds that nobody has written.
 const POISON: u8 = 0xb5;
@@ -96,8 +97,11 @@ fn over_bad_sectors(checks: &Checks, kind: Kind, source: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies `source` to each of `copies` while sectors that nobody has written yet go bad.
+/// Copies `source` to each of `copies`; sectors that nobody has written yet go bad before, many of them, and
+/// meanwhile.
 fn fill(set: &OnRam, source: &Path, copies: &[PathBuf]) -> Result<Vec<Tree>> {
+    let mut wear = Wear { bad: BAD.into(), random: Random::new(21) };
+    wear.go_on(set, FIRST).context("making sectors bad")?;
     let ended = AtomicBool::new(false);
     thread::scope(|scope| {
         let copying = scope.spawn(|| {
@@ -112,42 +116,37 @@ fn fill(set: &OnRam, source: &Path, copies: &[PathBuf]) -> Result<Vec<Tree>> {
             ended.store(true, Ordering::Release);
             trees
         });
-        let worn = wear(set, &ended);
+        let mut worn = Ok(());
+        while worn.is_ok() && !ended.load(Ordering::Acquire) {
+            worn = wear.go_on(set, MORE).context("making more sectors bad");
+            thread::sleep(PAUSE);
+        }
         let trees = copying.join().map_err(|_| anyhow::anyhow!("copying panicked"))?;
-        worn.context("making sectors bad").and(trees)
+        worn.and(trees)
     })
 }
 
-/// Makes more and more sectors bad until `ended`.
-fn wear(set: &OnRam, ended: &AtomicBool) -> Result<()> {
-    let below = Direct::open(set.below_main())?;
-    let sectors = set.main().sectors();
-    // What was written and then went bad would be lost, by right.
-    let is_unwritten = |sector: u64| {
-        let found = below.read(sector.min(sectors - 1), 1);
-        found.is_ok_and(|bytes| bytes.iter().all(|&byte| byte == POISON))
-    };
-    let mut random = Random::new(21);
-    let mut bad: BTreeSet<u64> = BAD.into();
-    while !ended.load(Ordering::Acquire) {
+/// A disk that wears out.
+struct Wear {
+    bad: BTreeSet<u64>,
+    random: Random,
+}
+
+impl Wear {
+    /// One in `step` sectors goes bad, unless it is written: what it holds would be lost, by right.
+    fn go_on(&mut self, set: &OnRam, step: u64) -> Result<()> {
+        let below = Direct::open(set.below_main())?;
         set.main().choose_bad(|| {
-            let before = bad.len();
-            // Behind what is written, where more is likely to be written next.
-            for _ in 0..400 {
-                let at = random.below(sectors);
-                let behind = (3..14).map(|power| at + (1 << power)).find(|&sector| is_unwritten(sector));
-                let Some(start) = behind.filter(|_| !is_unwritten(at)) else { continue };
-                let near = (0..8).map(|_| start + random.below(256)).filter(|&sector| sector < sectors);
-                bad.extend(near.filter(|&sector| is_unwritten(sector)));
-                if bad.len() > before + MORE {
-                    break;
+            for start in (0..set.main().sectors() - step).step_by(step as usize) {
+                let sector = start + self.random.below(step);
+                if below.read(sector, 1)?.iter().all(|&byte| byte == POISON) {
+                    self.bad.insert(sector);
                 }
             }
-            Ok(ranges(&bad.iter().copied().collect::<Vec<_>>()))
+            Ok(ranges(&self.bad.iter().copied().collect::<Vec<_>>()))
         })?;
-        thread::sleep(PAUSE);
+        Ok(())
     }
-    Ok(())
 }
 
 fn differences(trees: &[Tree], copies: &[PathBuf]) -> Vec<String> {
