@@ -19,8 +19,8 @@ pub struct Scenario {
     pub steps: &'static [Step],
     /// Whether it may bring the kernel down or leave it unfit for others: then it shares no boot.
     pub own_boot: bool,
-    /// Whether it measures instead of testing: then it is played only when it is named.
-    pub is_bench: bool,
+    /// Whether it is played only when it is named: it measures, or what it needs takes long to build.
+    pub only_if_named: bool,
     /// Whether the kernel module of this project is loaded for it.
     pub needs_target: bool,
     /// Whether ZFS is loaded for it. Building that takes a while, so it is played under one kernel only.
@@ -77,7 +77,7 @@ impl Scenario {
         about: "",
         steps: &[],
         own_boot: false,
-        is_bench: false,
+        only_if_named: false,
         needs_target: false,
         needs_zfs: false,
         needs_modules: &[],

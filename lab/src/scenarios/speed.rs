@@ -24,7 +24,7 @@ pub const SCENARIO: Scenario = Scenario {
     about: "requests a second beside linear, the cost of a mapping, and how long opening takes",
     steps: &[Step { name: "all", play }],
     needs_target: true,
-    is_bench: true,
+    only_if_named: true,
     own_boot: true,
     memory_mib: 3072,
     limit_seconds: 2400,

@@ -17,6 +17,7 @@ pub const SCENARIO: Scenario = Scenario {
     steps: &[Step { name: "all", play }],
     needs_target: true,
     needs_zfs: true,
+    only_if_named: true,
     own_boot: true,
     memory_mib: 3072,
     limit_seconds: 600,

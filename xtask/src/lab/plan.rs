@@ -20,7 +20,7 @@ pub struct Scenario {
     pub about: String,
     pub steps: Vec<String>,
     pub own_boot: bool,
-    pub is_bench: bool,
+    pub only_if_named: bool,
     pub needs_target: bool,
     pub needs_zfs: bool,
     pub disks: Vec<Disk>,
@@ -92,7 +92,7 @@ pub fn choose<'a>(scenarios: &'a [Scenario], names: &[String]) -> Result<Vec<&'a
     }
     Ok(scenarios
         .iter()
-        .filter(|known| if names.is_empty() { !known.is_bench } else { names.contains(&known.name) })
+        .filter(|known| if names.is_empty() { !known.only_if_named } else { names.contains(&known.name) })
         .collect())
 }
 

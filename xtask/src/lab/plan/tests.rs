@@ -8,7 +8,7 @@ fn scenario(name: &str) -> Scenario {
         about: String::new(),
         steps: vec!["all".into()],
         own_boot: false,
-        is_bench: false,
+        only_if_named: false,
         needs_zfs: false,
         needs_target: false,
         disks: Vec::new(),
@@ -58,8 +58,8 @@ fn a_name_that_is_none_is_an_error_and_no_name_means_all() {
 }
 
 #[test]
-fn a_bench_is_played_only_when_it_is_named() {
-    let all = [scenario("a"), Scenario { is_bench: true, ..scenario("b") }];
+fn some_are_played_only_when_they_are_named() {
+    let all = [scenario("a"), Scenario { only_if_named: true, ..scenario("b") }];
     let names = |wanted: &[&str]| {
         let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
         choose(&all, &wanted).unwrap().iter().map(|chosen| chosen.name.clone()).collect::<Vec<_>>()
