@@ -131,8 +131,11 @@ fn configure(source: &Path) -> Result<()> {
 
 /// What was asked for and does not stand in a kernel's configuration.
 fn missing(config: &str) -> Vec<&'static str> {
-    let wanted = CONFIG.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    wanted.filter(|line| config.lines().all(|has| has != *line)).collect()
+    let holds = |line: &str| match line.strip_prefix("# ").and_then(|rest| rest.strip_suffix(" is not set")) {
+        Some(unwanted) => config.lines().all(|has| !has.starts_with(&format!("{unwanted}="))),
+        None => line.is_empty() || line.starts_with('#') || config.lines().any(|has| has == line),
+    };
+    CONFIG.lines().filter(|line| !holds(line)).collect()
 }
 
 #[cfg(test)]
@@ -144,5 +147,7 @@ mod tests {
         assert!(missing(CONFIG).is_empty());
         let without = CONFIG.replace("CONFIG_KASAN=y", "# CONFIG_KASAN is not set");
         assert_eq!(missing(&without), ["CONFIG_KASAN=y"]);
+        let with = CONFIG.replace("# CONFIG_DRM is not set", "CONFIG_DRM=m");
+        assert_eq!(missing(&with), ["# CONFIG_DRM is not set"]);
     }
 }
