@@ -38,13 +38,13 @@ impl Kind {
         }
     }
 
-    /// Makes one on `device`, whatever is there.
+    /// Makes one on `device`, whatever is there. Nothing is discarded, so that it can be seen what was written.
     pub fn make(self, device: &Path) -> Result<()> {
         let words: &[&str] = match self {
             // Small disks would get smaller blocks than those that people have.
-            Self::Ext4 => &["mkfs.ext4", "-F", "-b", "4096"],
-            Self::Xfs => &["mkfs.xfs", "-f"],
-            Self::Btrfs => &["mkfs.btrfs", "-f"],
+            Self::Ext4 => &["mkfs.ext4", "-F", "-b", "4096", "-E", "nodiscard"],
+            Self::Xfs => &["mkfs.xfs", "-f", "-K"],
+            Self::Btrfs => &["mkfs.btrfs", "-f", "-K"],
         };
         let device = device.display().to_string();
         program::run(words[0], words[1..].iter().copied().chain(["-q", &device])).map(drop)

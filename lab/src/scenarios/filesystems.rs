@@ -24,7 +24,7 @@ pub const SCENARIO: Scenario = Scenario {
     about: "ext4, XFS and Btrfs over sectors that are bad from the beginning, and over those that go bad",
     steps: &[Step { name: "all", play }],
     needs_target: true,
-    limit_seconds: 600,
+    limit_seconds: 900,
     ..Scenario::USUAL
 };
 
@@ -33,11 +33,11 @@ const BAD: [u64; 9] = [7, 40, 300, 1999, 50_000, 50_001, 75_000, 100_000, 150_00
 /// One sector in so many goes bad before files are copied, and each time while they are.
 const FIRST: u64 = 150;
 const MORE: u64 = 3000;
-const PAUSE: Duration = Duration::from_millis(60);
+const PAUSE: Duration = Duration::from_millis(300);
 /// What a sector holds that nobody has written.
 const POISON: u8 = 0xb5;
 /// Of files.
-const BYTES: u64 = 12 << 20;
+const BYTES: u64 = 6 << 20;
 
 fn play(checks: &Checks) -> Result<Next> {
     // Read once: the guest's root is slow.
