@@ -22,7 +22,7 @@ pub const SCENARIO: Scenario = Scenario {
     about: "disks that die, come back or fill up cost no acknowledged byte and no slot",
     steps: &[Step { name: "all", play }],
     needs_target: true,
-    limit_seconds: 300,
+    limit_seconds: 400,
     ..Scenario::USUAL
 };
 
