@@ -88,6 +88,8 @@ struct dmr_set {
 	struct list_head list;
 	struct mapped_device *md;
 	unsigned int targets;
+	/* Spares are being changed: nobody may get a share of the set. */
+	bool changing;
 	struct dmr_device devices[DMR_MAX_DEVICES];
 	unsigned int spare_count;
 	unsigned int options;
@@ -241,6 +243,8 @@ struct dmr_set *dmr_set_get(struct dmr_target *target, const struct dmr_table *t
 void dmr_set_put(struct dmr_set *set);
 int dmr_set_reopen(struct dmr_set *set, unsigned int option, unsigned int spare_count,
 		   char *why, unsigned int why_length);
+int dmr_set_change_begin(struct dmr_set *set);
+void dmr_set_change_end(struct dmr_set *set);
 struct dmr_params *dmr_params_new(struct dmr_set *set, unsigned int spare_count);
 bool dmr_set_of_device(struct block_device *bdev);
 void dmr_sets_halt(void);

@@ -206,6 +206,28 @@ static int dmr_message_remove(struct dmr_target *target, const char *path, char 
 	return 0;
 }
 
+/* Spares come and go one at a time, and not while another table has a share of the set. */
+static int dmr_message_spare(struct dmr_target *target,
+			     int (*change)(struct dmr_target *target, const char *path,
+					   char *result, unsigned int maxlen),
+			     const char *path, char *result, unsigned int maxlen)
+{
+	struct dmr_set *set = target->set;
+	int error;
+
+	mutex_lock(&set->change_lock);
+	error = dmr_set_change_begin(set);
+	if (error) {
+		snprintf(result, maxlen,
+			 "a table is loaded that is not in use yet: resume the device, or clear the table");
+	} else {
+		error = change(target, path, result, maxlen);
+		dmr_set_change_end(set);
+	}
+	mutex_unlock(&set->change_lock);
+	return error;
+}
+
 static int dmr_engine_message(struct dmr_set *set, unsigned int argc, char **argv, char *result,
 			      unsigned int maxlen)
 {
@@ -281,13 +303,9 @@ int dmr_take_message(struct dm_target *ti, unsigned int argc, char **argv, char 
 		snprintf(result, maxlen, "the next recovery stops all sets");
 		error = 0;
 	} else if (!strcasecmp(argv[0], "add_spare") && argc == 2) {
-		mutex_lock(&set->change_lock);
-		error = dmr_message_add(target, argv[1], result, maxlen);
-		mutex_unlock(&set->change_lock);
+		error = dmr_message_spare(target, dmr_message_add, argv[1], result, maxlen);
 	} else if (!strcasecmp(argv[0], "remove_spare") && argc == 2) {
-		mutex_lock(&set->change_lock);
-		error = dmr_message_remove(target, argv[1], result, maxlen);
-		mutex_unlock(&set->change_lock);
+		error = dmr_message_spare(target, dmr_message_remove, argv[1], result, maxlen);
 	} else {
 		error = dmr_engine_message(set, argc, argv, result, maxlen);
 	}

@@ -276,6 +276,9 @@ struct dmr_set *dmr_set_get(struct dmr_target *target, const struct dmr_table *t
 			snprintf(why, why_length, "a device is in use by the set of %s",
 				 dm_device_name(running->md));
 			result = -EBUSY;
+		} else if (running->changing) {
+			snprintf(why, why_length, "a spare of the running set is being added or removed");
+			result = -EBUSY;
 		} else if (!dmr_same_devices(running, set)) {
 			snprintf(why, why_length,
 				 "the running set has other spares: change them with the messages add_spare and remove_spare");
@@ -318,6 +321,32 @@ bool dmr_set_of_device(struct block_device *bdev)
 			found |= set->devices[at].bdev == bdev;
 	mutex_unlock(&dmr_sets_lock);
 	return found;
+}
+
+/*
+ * To be called before spares are changed, with change_lock. A table that is
+ * loaded and not in use yet would keep the devices of before, and the live one
+ * would let go of the new ones with its end: the set has to be the live table's
+ * alone.
+ */
+int dmr_set_change_begin(struct dmr_set *set)
+{
+	int result = 0;
+
+	mutex_lock(&dmr_sets_lock);
+	if (set->targets > 1)
+		result = -EBUSY;
+	else
+		set->changing = true;
+	mutex_unlock(&dmr_sets_lock);
+	return result;
+}
+
+void dmr_set_change_end(struct dmr_set *set)
+{
+	mutex_lock(&dmr_sets_lock);
+	set->changing = false;
+	mutex_unlock(&dmr_sets_lock);
 }
 
 static int dmr_close_command(struct dmr_set *set, void *data)
