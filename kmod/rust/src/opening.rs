@@ -243,6 +243,17 @@ impl<'p> Opening<'p> {
         if self.has(abi::OPTION_ON_LOST_ERROR | abi::OPTION_ON_LOST_ZERO) {
             superblock.lost_reads_zero = self.has(abi::OPTION_ON_LOST_ZERO);
         }
+        // A device that was accepted is the set's from then on, and what is not known of it is nothing.
+        if differs && partition != superblock.main.partition_uuid.as_str() {
+            superblock.main.serial.clear();
+            superblock.main.wwn.clear();
+            superblock.main.filesystem_uuid.clear();
+        }
+        if !partition.is_empty()
+            && let Ok(partition) = partition.try_into()
+        {
+            superblock.main.partition_uuid = partition;
+        }
         if let Ok(path) = until_zero(&self.params.main_path).try_into() {
             superblock.main.path = path;
         }
