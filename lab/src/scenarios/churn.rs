@@ -165,16 +165,20 @@ fn removed_in_recovery(checks: &Checks, ram: &RamDisks) -> Result<()> {
     let line = Line::new(&main.path(), ram.path(1)).option("force");
     for round in 0..5 {
         let device = line.create("set")?;
+        // Opened before it is told to go, whatever fio takes to start.
+        let io = Direct::open(&device.path())?;
         let job = verified_job(&device, 1);
-        thread::sleep(Duration::from_millis(300 + 100 * round));
+        thread::sleep(Duration::from_millis(500 * (round + 1)));
         program::run("dmsetup", ["remove", "--deferred", "set"])?;
         let report = job.join().map_err(|_| anyhow::anyhow!("the thread with fio panicked"))??;
-        ensure!(report.error == 0, "a deferred removal disturbs requests: {}", report.error);
+        ensure!(report.error == 0, "round {round}: a deferred removal disturbs requests: {}", report.error);
+        // By itself from now on.
+        std::mem::forget(device);
+        drop(io);
         guest::eventually("the device gone", || {
             ensure!(!program::run("dmsetup", ["ls"])?.contains("set\t"), "it is there");
             Ok(())
         })?;
-        std::mem::forget(device);
     }
     checks.ok("a device goes with its last user, whatever is under way");
     let line = Line::new(&main.path(), ram.path(1));

@@ -81,8 +81,11 @@ fn odd_size(checks: &Checks) -> Result<()> {
 
 /// Zeros all over a disk.
 fn clear(disk: &Path) -> Result<()> {
-    let io = Direct::open(disk)?;
-    (0..sectors_of(disk)? / 2048).try_for_each(|n| Ok(io.write(n * 2048, &vec![0; 1 << 20])?))
+    let (io, sectors) = (Direct::open(disk)?, sectors_of(disk)?);
+    (0..sectors).step_by(2048).try_for_each(|at| {
+        let count = usize::try_from((sectors - at).min(2048))?;
+        Ok(io.write(at, &vec![0; count * 512])?)
+    })
 }
 
 /// Requests at both ends, across and beside bad sectors, which are whole logical blocks of `logical` sectors.
