@@ -85,7 +85,7 @@ impl Scenario {
         expected_in_log: &[],
         memory_mib: 2048,
         cpus: 2,
-        limit_seconds: 120,
+        limit_seconds: 600,
     };
 }
 

@@ -2,6 +2,8 @@
 //! requests. Nothing is left behind, nothing leaks, nothing hangs.
 
 use std::fs;
+use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,7 +26,11 @@ pub const SCENARIO: Scenario = Scenario {
     needs_target: true,
     own_boot: true,
     memory_mib: 1024,
+<<<<<<< lab/src/scenarios/churn.rs
+    limit_seconds: 900,
+=======
     limit_seconds: 500,
+>>>>>>> /tmp/scenb/new
     ..Scenario::USUAL
 };
 
@@ -102,7 +108,7 @@ fn beside_requests(checks: &Checks, ram: &RamDisks) -> Result<()> {
     let bad: Vec<_> = (1..60).map(|n| n * 250..n * 250 + 1).collect();
     main.set_bad(&bad)?;
     let busy = Line::new(&main.path(), ram.path(1)).create("busy")?;
-    let job = verified_job(&busy, 3);
+    let job = verified_job(&busy, 3)?;
     let other = Line::new(ram.path(2), ram.path(3));
     let mut rounds = 0;
     while !job.is_finished() && rounds < 200 {
@@ -117,12 +123,19 @@ fn beside_requests(checks: &Checks, ram: &RamDisks) -> Result<()> {
 }
 
 /// A thread that writes and verifies the first half of a device, `loops` times.
-fn verified_job(device: &Device, loops: u32) -> thread::JoinHandle<Result<fio::Report>> {
-    let path = device.path();
+///
+/// fio closes its file between writing and verifying, and opens it again by its name. Both the name and the device
+/// itself may go meanwhile, so the device is held open here and fio is given the name of that.
+fn verified_job(device: &Device, loops: u32) -> Result<thread::JoinHandle<Result<fio::Report>>> {
+    let held = fs::File::open(device.path()).context("opening the device for fio")?;
     let loops = format!("loops={loops}");
-    thread::spawn(move || {
-        fio::run(&path, &["rw=randwrite", "bs=4k", "size=8m", "verify=crc32c", "iodepth=16", &loops])
-    })
+    Ok(thread::spawn(move || {
+        let path = format!("/proc/{}/fd/{}", std::process::id(), held.as_raw_fd());
+        fio::run(
+            Path::new(&path),
+            &["rw=randwrite", "bs=4k", "size=8m", "verify=crc32c", "iodepth=16", &loops],
+        )
+    }))
 }
 
 /// The set itself is suspended, reloaded and renamed while it works; bad sectors come and go.
@@ -130,7 +143,7 @@ fn under_requests(checks: &Checks, ram: &RamDisks) -> Result<()> {
     let main = BadDisk::new("main", ram.path(0))?;
     let line = Line::new(&main.path(), ram.path(1));
     let mut device = line.create("set")?;
-    let job = verified_job(&device, 4);
+    let job = verified_job(&device, 4)?;
     let mut rounds = 0_u64;
     while !job.is_finished() && rounds < 100 {
         device.load(&line.table()?)?;
@@ -165,10 +178,15 @@ fn removed_in_recovery(checks: &Checks, ram: &RamDisks) -> Result<()> {
     let line = Line::new(&main.path(), ram.path(1)).option("force");
     for round in 0..5 {
         let device = line.create("set")?;
+<<<<<<< lab/src/scenarios/churn.rs
+        let job = verified_job(&device, 1)?;
+        thread::sleep(Duration::from_millis(300 + 100 * round));
+=======
         // Opened before it is told to go, whatever fio takes to start.
         let io = Direct::open(&device.path())?;
         let job = verified_job(&device, 1);
         thread::sleep(Duration::from_millis(500 * (round + 1)));
+>>>>>>> /tmp/scenb/new
         program::run("dmsetup", ["remove", "--deferred", "set"])?;
         let report = job.join().map_err(|_| anyhow::anyhow!("the thread with fio panicked"))??;
         ensure!(report.error == 0, "round {round}: a deferred removal disturbs requests: {}", report.error);

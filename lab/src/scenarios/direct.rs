@@ -18,7 +18,7 @@ pub const SCENARIO: Scenario = Scenario {
     about: "requests of all sizes at bad sectors: writes succeed and stay, reads fail alone and never lie",
     steps: &[Step { name: "all", play }],
     needs_target: true,
-    limit_seconds: 400,
+    limit_seconds: 1200,
     ..Scenario::USUAL
 };
 

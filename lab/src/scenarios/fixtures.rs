@@ -20,7 +20,7 @@ pub const SCENARIO: Scenario = Scenario {
     name: "fixtures",
     about: "disks fail where, when and how they are told to, and nowhere else",
     steps: &[Step { name: "all", play }],
-    limit_seconds: 300,
+    limit_seconds: 900,
     ..Scenario::USUAL
 };
 

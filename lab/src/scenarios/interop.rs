@@ -17,7 +17,7 @@ pub const SCENARIO: Scenario = Scenario {
     about: "what the kernel's target wrote the program dm-remap serves, and the other way round",
     steps: &[Step { name: "all", play }],
     needs_target: true,
-    limit_seconds: 180,
+    limit_seconds: 600,
     ..Scenario::USUAL
 };
 

@@ -22,7 +22,7 @@ pub const SCENARIO: Scenario = Scenario {
     about: "damaged metadata is repaired or refused, and nothing refused is written to",
     steps: &[Step { name: "all", play }],
     needs_target: true,
-    limit_seconds: 240,
+    limit_seconds: 720,
     ..Scenario::USUAL
 };
 

@@ -35,7 +35,7 @@ pub const SCENARIO: Scenario = Scenario {
         Disk { name: "journal", mebibytes: 1 },
     ],
     memory_mib: 1024,
-    limit_seconds: 60,
+    limit_seconds: 600,
     ..Scenario::USUAL
 };
 

@@ -20,7 +20,7 @@ pub const SCENARIO: Scenario = Scenario {
     needs_target: true,
     needs_modules: &["dm_log_writes"],
     memory_mib: 2048,
-    limit_seconds: 300,
+    limit_seconds: 900,
     ..Scenario::USUAL
 };
 

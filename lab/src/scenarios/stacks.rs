@@ -19,7 +19,7 @@ pub const SCENARIO: Scenario = Scenario {
     about: "LVM, MD RAID1, dm-crypt and dm-thin above and below sets with bad sectors",
     steps: &[Step { name: "all", play }],
     needs_target: true,
-    limit_seconds: 400,
+    limit_seconds: 1200,
     ..Scenario::USUAL
 };
 

@@ -19,7 +19,7 @@ pub const SCENARIO: Scenario = Scenario {
     about: "thousands of bad sectors under dozens of threads: nothing acknowledged is lost, no read lies",
     steps: &[Step { name: "all", play }],
     needs_target: true,
-    limit_seconds: 400,
+    limit_seconds: 1200,
     ..Scenario::USUAL
 };
 

@@ -20,7 +20,7 @@ pub const SCENARIO: Scenario = Scenario {
     only_if_named: true,
     own_boot: true,
     memory_mib: 3072,
-    limit_seconds: 600,
+    limit_seconds: 1800,
     ..Scenario::USUAL
 };
 
