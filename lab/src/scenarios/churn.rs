@@ -26,11 +26,7 @@ pub const SCENARIO: Scenario = Scenario {
     needs_target: true,
     own_boot: true,
     memory_mib: 1024,
-<<<<<<< lab/src/scenarios/churn.rs
     limit_seconds: 900,
-=======
-    limit_seconds: 500,
->>>>>>> /tmp/scenb/new
     ..Scenario::USUAL
 };
 
@@ -178,15 +174,8 @@ fn removed_in_recovery(checks: &Checks, ram: &RamDisks) -> Result<()> {
     let line = Line::new(&main.path(), ram.path(1)).option("force");
     for round in 0..5 {
         let device = line.create("set")?;
-<<<<<<< lab/src/scenarios/churn.rs
         let job = verified_job(&device, 1)?;
         thread::sleep(Duration::from_millis(300 + 100 * round));
-=======
-        // Opened before it is told to go, whatever fio takes to start.
-        let io = Direct::open(&device.path())?;
-        let job = verified_job(&device, 1);
-        thread::sleep(Duration::from_millis(500 * (round + 1)));
->>>>>>> /tmp/scenb/new
         program::run("dmsetup", ["remove", "--deferred", "set"])?;
         let report = job.join().map_err(|_| anyhow::anyhow!("the thread with fio panicked"))??;
         ensure!(report.error == 0, "round {round}: a deferred removal disturbs requests: {}", report.error);

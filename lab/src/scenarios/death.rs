@@ -22,11 +22,7 @@ pub const SCENARIO: Scenario = Scenario {
     about: "disks that die, come back or fill up cost no acknowledged byte and no slot",
     steps: &[Step { name: "all", play }],
     needs_target: true,
-<<<<<<< lab/src/scenarios/death.rs
     limit_seconds: 900,
-=======
-    limit_seconds: 400,
->>>>>>> /tmp/scenb/new
     ..Scenario::USUAL
 };
 

@@ -23,11 +23,7 @@ pub const SCENARIO: Scenario = Scenario {
     about: "disks of large blocks, odd sizes, in parts or growing are served to their last sector",
     steps: &[Step { name: "all", play }],
     needs_target: true,
-<<<<<<< lab/src/scenarios/geometry.rs
     limit_seconds: 720,
-=======
-    limit_seconds: 400,
->>>>>>> /tmp/scenb/new
     ..Scenario::USUAL
 };
 
