@@ -174,8 +174,10 @@ fn removed_in_recovery(checks: &Checks, ram: &RamDisks) -> Result<()> {
     let line = Line::new(&main.path(), ram.path(1)).option("force");
     for round in 0..5 {
         let device = line.create("set")?;
+        // Opened before it is told to go, whatever fio takes to start.
+        let io = Direct::open(&device.path())?;
         let job = verified_job(&device, 1)?;
-        thread::sleep(Duration::from_millis(300 + 100 * round));
+        thread::sleep(Duration::from_millis(500 * (round + 1)));
         program::run("dmsetup", ["remove", "--deferred", "set"])?;
         let report = job.join().map_err(|_| anyhow::anyhow!("the thread with fio panicked"))??;
         ensure!(report.error == 0, "round {round}: a deferred removal disturbs requests: {}", report.error);
