@@ -35,7 +35,9 @@ const STEPS: [Step; 12] = [
     fast("simulation", simulation),
     full("planted bugs are found", |_| mutants::run(&mutants::Args::default())),
     full("fuzzing", |_| fuzz::run()),
-    full("the lab: scenarios under real kernels", |_| lab::run(&lab::Args::everything())),
+    full("the lab: scenarios under real kernels", |_| {
+        lab::Args::of_every_run().iter().try_for_each(lab::run)
+    }),
 ];
 
 /// The steps of a tier.
