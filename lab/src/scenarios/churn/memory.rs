@@ -1,7 +1,9 @@
 //! The kernel's memory: how much of it is used, and recovery while hardly any is left.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
@@ -9,8 +11,8 @@ use super::SEED;
 use crate::checks::Checks;
 use crate::direct::{Direct, pattern};
 use crate::disks::{BadDisk, RamDisks};
-use crate::guest;
 use crate::set::{Line, Status};
+use crate::{guest, program};
 
 /// What the kernel itself takes, as `/proc/meminfo` names it.
 const OF_THE_KERNEL: [&str; 4] = ["SUnreclaim", "VmallocUsed", "Percpu", "KernelStack"];
@@ -65,23 +67,28 @@ pub fn short(checks: &Checks, ram: &RamDisks) -> Result<()> {
     device.remove()
 }
 
-/// A file in memory that is as large as can be.
-struct Hog;
+/// A file in memory that is as large as can be, on a file system of its own: others end at half the memory.
+struct Hog {
+    folder: PathBuf,
+}
 
 impl Hog {
     fn take() -> Result<Self> {
         let folder = guest::new_folder("hog")?;
-        let mut file = File::create(folder.join("memory"))?;
+        let words = ["-t", "tmpfs", "-o", "size=100%", "hog"].map(OsStr::new);
+        program::run("mount", words.into_iter().chain([folder.as_os_str()]))?;
+        let hog = Self { folder };
+        let mut file = File::create(hog.folder.join("memory"))?;
         while meminfo_kib("MemAvailable")? > LEFT_KIB {
             file.write_all(&vec![0xa5; 4 << 20]).context("a file in memory")?;
         }
-        Ok(Self)
+        Ok(hog)
     }
 }
 
 impl Drop for Hog {
     fn drop(&mut self) {
-        if let Err(error) = guest::new_folder("hog") {
+        if let Err(error) = program::run("umount", [&self.folder]) {
             println!("memory stays taken: {error:#}");
         }
     }
