@@ -24,6 +24,7 @@ pub struct Scenario {
     /// Whether the kernel module of this project is loaded for it.
     pub needs_target: bool,
     /// Whether the module must not be unloaded after it, since a thread sleeps in its middle for ever.
+    #[serde(skip)]
     pub keeps_module: bool,
     /// Whether ZFS is loaded for it. Building that takes a while, so it is played under one kernel only.
     pub needs_zfs: bool,
