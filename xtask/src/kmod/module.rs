@@ -15,15 +15,12 @@ pub fn build(kernel: &Kernel, engine: &Path) -> Result<PathBuf> {
     let sources = workspace::root().join("kmod");
     for entry in fs::read_dir(&sources)? {
         let path = entry?.path();
-        let name = path.file_name().context("a folder has names")?;
-        let is_source = path.extension().is_some_and(|kind| kind == "c" || kind == "h") || name == "Kbuild";
-        if is_source {
+        if super::is_source(&path) {
+            let name = path.file_name().context("a file has a name")?;
             copy_changed(&path, &folder.join(name))?;
         }
     }
     copy_changed(engine, &folder.join("remap_core.o_shipped"))?;
-    // Without a record of the command that made it, Kbuild would try to make the object itself.
-    fs::write(folder.join(".remap_core.o.cmd"), "")?;
     let mut make = kernel.make(&folder);
     make.args(["W=1", "modules"]).arg(concat!("DM_REMAP_VERSION=", env!("CARGO_PKG_VERSION")));
     // With sparse, which the folder that serves as another root has not.
