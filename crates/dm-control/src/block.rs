@@ -52,6 +52,12 @@ impl BlockDevice {
         Self { number, places }
     }
 
+    /// The device that a table names as `MAJOR:MINOR`.
+    pub fn named(text: &str) -> Option<Self> {
+        let (major, minor) = text.split_once(':')?;
+        Some(Self::of_number((major.parse().ok()?, minor.parse().ok()?)))
+    }
+
     /// Major and minor number.
     pub fn number(&self) -> (u32, u32) {
         self.number
@@ -97,6 +103,15 @@ impl BlockDevice {
         self.queue("physical_block_size")
     }
 
+    /// Requests under way now.
+    pub fn in_flight(&self) -> Option<u64> {
+        // Reads, then writes.
+        line(&self.folder().join("inflight"))?
+            .split_ascii_whitespace()
+            .map(|count| count.parse::<u64>().ok())
+            .sum()
+    }
+
     /// What udev found on it; nothing of it where udev has not looked.
     pub fn contents(&self) -> Contents {
         let path = self.places.udev.join(format!("b{}:{}", self.number.0, self.number.1));
@@ -113,14 +128,14 @@ impl BlockDevice {
         }
     }
 
-    /// Who uses it, in words: devices stacked on it, places where it is mounted, swap. Programs that have opened it
-    /// are not told.
+    /// Who uses it or a partition of it, in words: devices stacked on it, places where it is mounted, swap. Programs
+    /// that have opened it are not told.
     pub fn users(&self) -> Vec<String> {
         let mut users = Vec::new();
-        for holder in fs::read_dir(self.folder().join("holders")).into_iter().flatten().flatten() {
-            let mapped = line(&holder.path().join("dm/name"));
-            let name = mapped.unwrap_or_else(|| holder.file_name().to_string_lossy().into_owned());
-            users.push(format!("the device {name}"));
+        for holder in entries(&self.folder().join("holders")) {
+            let mapped = line(&holder.join("dm/name"));
+            let name = mapped.or_else(|| Some(holder.file_name()?.to_string_lossy().into_owned()));
+            users.extend(name.map(|name| format!("the device {name}")));
         }
         users.sort_unstable();
         let mounts = fs::read_to_string(&self.places.mounts).unwrap_or_default();
@@ -135,7 +150,19 @@ impl BlockDevice {
         if swaps.lines().skip(1).any(is_swap) {
             users.push("swap".to_owned());
         }
+        users.extend(self.partitions().iter().flat_map(Self::users));
         users
+    }
+
+    fn partitions(&self) -> Vec<Self> {
+        let folders = entries(&self.folder()).filter(|folder| folder.join("partition").exists());
+        let number = |folder: PathBuf| {
+            let (major, minor) =
+                line(&folder.join("dev"))?.split_once(':').map(|(a, b)| (a.to_owned(), b.to_owned()))?;
+            Some((major.parse().ok()?, minor.parse().ok()?))
+        };
+        let partition = |number| Self { number, places: self.places.clone() };
+        folders.filter_map(number).map(partition).collect()
     }
 
     /// What limits its requests; of a partition, what limits those of its disk.
@@ -150,11 +177,15 @@ impl BlockDevice {
     }
 }
 
+/// What is in a folder; nothing where there is none.
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
 /// The mapped devices that the kernel tells everybody of, root or not: name and UUID as it has them.
 pub fn mapped_devices() -> Vec<(String, String)> {
-    let devices = fs::read_dir("/sys/block").into_iter().flatten().flatten();
-    let names = devices.filter_map(|device| {
-        let folder = device.path().join("dm");
+    let names = entries(Path::new("/sys/block")).filter_map(|device| {
+        let folder = device.join("dm");
         Some((line(&folder.join("name"))?, line(&folder.join("uuid")).unwrap_or_default()))
     });
     names.collect()

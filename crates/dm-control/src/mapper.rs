@@ -140,6 +140,11 @@ impl Mapper {
         node::make(name, info(&header)?.number)
     }
 
+    /// Has the node of a device in use lead to it, and gives its path: whoever made the device may have been ended before.
+    pub fn node(&self, name: &DeviceName) -> Result<PathBuf, Error> {
+        node::make(name, self.info(Selector::Name(name))?.number)
+    }
+
     /// Makes a device that is in use at once; what went wrong on the way is undone.
     pub fn activate(
         &self,
@@ -179,7 +184,7 @@ impl Mapper {
         let (header, _) = self.call(Command::DeviceRename, Action::Rename, &header, &data)?;
         cookie.wait(header.flags & header::UEVENT_GENERATED != 0);
         node::remove(name)?;
-        node::make(new, self.info(Selector::Name(new))?.number)
+        self.node(new)
     }
 
     /// Sends a message to the target at the device's sector 0, and gives its answer; empty when it gives none.

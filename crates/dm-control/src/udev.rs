@@ -21,6 +21,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const EVERY: Duration = Duration::from_millis(5);
 /// There while udev runs.
 const UDEV: &str = "/run/udev/control";
+/// The rule that says that the others are done; it comes with dmsetup. Where it is not, nobody would ever say so.
+const RULE: &str = "95-dm-notify.rules";
+/// Where rules are.
+const RULE_FOLDERS: [&str; 5] = [
+    "/etc/udev/rules.d",
+    "/run/udev/rules.d",
+    "/usr/local/lib/udev/rules.d",
+    "/usr/lib/udev/rules.d",
+    "/lib/udev/rules.d",
+];
 /// Set to anything, it means that udev has no part in mapped devices; dmsetup heeds it, too.
 const DISABLE: &str = "DM_DISABLE_UDEV";
 
@@ -38,7 +48,8 @@ struct Semaphore {
 impl Cookie {
     /// To be sent with a request. Without udev, and where no semaphore is to be had, there is nothing in it.
     pub fn new() -> Self {
-        let has_udev = Path::new(UDEV).exists() && std::env::var_os(DISABLE).is_none();
+        let has_rule = || RULE_FOLDERS.iter().any(|folder| Path::new(folder).join(RULE).exists());
+        let has_udev = Path::new(UDEV).exists() && std::env::var_os(DISABLE).is_none() && has_rule();
         Self(has_udev.then(Semaphore::new).flatten())
     }
 
