@@ -293,7 +293,7 @@ void dmr_glue_panic(const char *file, u32 length, u32 line)
 {
 	pr_crit("dm-remap: broken invariant at %.*s:%u: all sets stop\n", (int)length, file, line);
 	dmr_sets_halt();
-	if (in_atomic() || irqs_disabled())
+	if (!in_task() || irqs_disabled())
 		BUG();
 	for (;;)
 		schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use rustix::io::Errno;
 
 use crate::direct::{Direct, SECTOR_BYTES, pattern};
@@ -40,6 +40,8 @@ impl Random {
 pub struct Lane {
     range: Range<u64>,
     bytes: Vec<u8>,
+    /// What was there before the last write.
+    older: Vec<u8>,
     unreadable: BTreeSet<u64>,
     /// Whether what was written may become unreadable again.
     is_failing: bool,
@@ -59,9 +61,10 @@ impl Load {
         let each = sectors / count;
         let lane = |number: u64| {
             let range = number * each..(number + 1) * each;
-            let bytes = range.clone().flat_map(|sector| pattern(sector, seed)).collect();
+            let bytes: Vec<_> = range.clone().flat_map(|sector| pattern(sector, seed)).collect();
+            let older = bytes.clone();
             let random = Random::new(seed ^ (number << 32));
-            Lane { range, bytes, unreadable: BTreeSet::new(), is_failing: false, random, writes: 0 }
+            Lane { range, bytes, older, unreadable: BTreeSet::new(), is_failing: false, random, writes: 0 }
         };
         Self { lanes: (0..count).map(lane).collect() }
     }
@@ -169,6 +172,7 @@ impl Lane {
         let bytes: Vec<_> = range.clone().flat_map(|sector| pattern(sector, seed)).collect();
         io.write(range.start, &bytes).with_context(|| format!("writing sectors {range:?}"))?;
         let within = self.within(&range);
+        self.older[within.clone()].copy_from_slice(&self.bytes[within.clone()]);
         self.bytes[within].copy_from_slice(&bytes);
         if !self.is_failing {
             self.unreadable.retain(|sector| !range.contains(sector));
@@ -179,21 +183,42 @@ impl Lane {
     fn read(&self, io: &Direct, range: Range<u64>) -> Result<()> {
         match io.read(range.start, (range.end - range.start) as usize) {
             Ok(found) => {
-                let wanted = &self.bytes[self.within(&range)];
-                let wrong = (0..found.len() / SECTOR_BYTES).find(|n| {
-                    let bytes = n * SECTOR_BYTES..(n + 1) * SECTOR_BYTES;
-                    found[bytes.clone()] != wanted[bytes]
+                let wrong = range.clone().find(|&sector| {
+                    let at = (sector - range.start) as usize * SECTOR_BYTES;
+                    found[at..at + SECTOR_BYTES] != self.bytes[self.within(&(sector..sector + 1))]
                 });
-                let first = wrong.map(|n| range.start + n as u64);
-                ensure!(
-                    first.is_none(),
-                    "sector {first:?} of a read of {range:?} holds other bytes than were written"
-                );
+                if let Some(sector) = wrong {
+                    let at = (sector - range.start) as usize * SECTOR_BYTES;
+                    bail!(
+                        "a read of {range:?} gave {}",
+                        self.describe(io, sector, &found[at..at + SECTOR_BYTES])
+                    );
+                }
                 Ok(())
             }
             Err(Errno::NODATA) if self.unreadable.range(range.clone()).next().is_some() => Ok(()),
             Err(error) => Err(error).with_context(|| format!("reading sectors {range:?}")),
         }
+    }
+
+    /// What was read instead of what was written.
+    fn describe(&self, io: &Direct, sector: u64, found: &[u8]) -> String {
+        let within = self.within(&(sector..sector + 1));
+        let what = if found.iter().all(|&byte| byte == 0) {
+            "zeros".to_owned()
+        } else if found == &self.older[within.clone()] {
+            "what was there before the last write".to_owned()
+        } else {
+            format!("{:02x?}...", &found[..16])
+        };
+        let again = match io.read(sector, 1) {
+            Ok(bytes) if bytes == self.bytes[within] => "what was written".to_owned(),
+            Ok(bytes) if bytes == found => "the same".to_owned(),
+            Ok(_) => "something else".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let may_fail = if self.unreadable.contains(&sector) { " may be unreadable and" } else { "" };
+        format!("{what} for sector {sector}, which{may_fail} gave {again} when it was read once more")
     }
 
     /// In large requests, and where they fail sector by sector.

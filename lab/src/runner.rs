@@ -44,7 +44,12 @@ pub fn run(steps: &[(&Scenario, &Step)], module: Option<&str>, slowness: u32) ->
     }
     if !power_cut {
         if let Some(module) = module {
-            CHECKS.good(format!("{module} can be unloaded"), guest::unload(module));
+            let unloaded = guest::unload(module);
+            if steps.iter().any(|(scenario, _)| scenario.keeps_module) {
+                CHECKS.that(format!("{module} stays"), unloaded.is_err(), "it is unloaded");
+            } else {
+                CHECKS.good(format!("{module} can be unloaded"), unloaded);
+            }
         }
         if guest::leaks::are_watched() {
             CHECKS.eq(

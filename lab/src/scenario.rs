@@ -23,6 +23,9 @@ pub struct Scenario {
     pub only_if_named: bool,
     /// Whether the kernel module of this project is loaded for it.
     pub needs_target: bool,
+    /// Whether the module must not be unloaded after it, since a thread sleeps in its middle for ever.
+    #[serde(skip)]
+    pub keeps_module: bool,
     /// Whether ZFS is loaded for it. Building that takes a while, so it is played under one kernel only.
     pub needs_zfs: bool,
     /// Modules of the kernel without which it is skipped. Others are loaded where they are used.
@@ -79,6 +82,7 @@ impl Scenario {
         own_boot: false,
         only_if_named: false,
         needs_target: false,
+        keeps_module: false,
         needs_zfs: false,
         needs_modules: &[],
         disks: &[],

@@ -75,6 +75,11 @@ impl Kernel {
         make.arg("-C").arg(&self.build).arg(format!("M={}", module.display()));
         make
     }
+
+    /// Whether modules for it are built with this machine's own programs.
+    pub fn is_built_with_own_tools(&self) -> bool {
+        self.tools.is_none()
+    }
 }
 
 impl Series {

@@ -5,7 +5,7 @@ mod module;
 mod object;
 mod stack;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -30,5 +30,16 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// Builds the module for `kernel` and returns where it is. A warning of any tool is an error.
 pub fn build(kernel: &Kernel) -> Result<PathBuf> {
-    module::build(kernel, &engine::build()?)
+    module::build(kernel, &build_engine()?)
+}
+
+/// Builds the engine's object, which goes into the module of any kernel, and returns where it is.
+pub fn build_engine() -> Result<PathBuf> {
+    engine::build()
+}
+
+/// Whether a file of `kmod/` is one that the kernel's own build reads.
+pub fn is_source(path: &Path) -> bool {
+    let is_c = path.extension().is_some_and(|kind| kind == "c" || kind == "h");
+    is_c || path.file_name().is_some_and(|name| name == "Kbuild")
 }

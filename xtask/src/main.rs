@@ -8,6 +8,7 @@ mod kmod;
 mod lab;
 mod metadata;
 mod mutants;
+mod package;
 mod process;
 mod setup;
 mod sim;
@@ -43,6 +44,8 @@ enum Command {
     Kmod(kmod::Args),
     /// Runs scenarios under real kernels, in disposable guests.
     Lab(lab::Args),
+    /// Makes the Debian packages.
+    Package(package::Args),
     /// Checks the habits of the codebase that no compiler checks.
     Tidy,
 }
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Kmod(args) => kmod::run(&args),
         Command::Lab(args) => lab::run(&args),
+        Command::Package(args) => package::run(&args),
         Command::Tidy => tidy::run(),
     };
     if let Err(error) = result {

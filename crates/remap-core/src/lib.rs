@@ -30,6 +30,7 @@ pub mod set;
 mod sync;
 #[cfg(loom)]
 pub mod sync;
+pub mod trend;
 pub mod units;
 
 pub use error::DiskError;

@@ -29,7 +29,6 @@ mod serve;
 mod shared;
 mod spares;
 mod status;
-mod trend;
 
 pub use error::{CloseError, OpenError, RequestError};
 pub use events::EventSink;

@@ -16,7 +16,7 @@ use crate::abi;
 use crate::drive::Bench;
 use crate::glue::{self, Glue, disk_error, number_of};
 use crate::memory::{Allocation, Arena, Placed, Room};
-use crate::trend::Trend;
+use remap_core::trend::Trend;
 
 /// A set and its writer. Fields are dropped from top to bottom: what borrows goes before what is borrowed.
 pub struct Engine {

@@ -26,7 +26,6 @@ mod scrubbing;
 mod status;
 mod table;
 mod text;
-mod trend;
 
 #[cfg(test)]
 mod stand_in;

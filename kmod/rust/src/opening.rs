@@ -21,7 +21,7 @@ use crate::engine::{Engine, Tables, Writer};
 use crate::glue::{self, ABSENT, Glue};
 use crate::memory::{Allocation, Arena, Placed, Room};
 use crate::text::{Text, say, until_zero};
-use crate::trend::Trend;
+use remap_core::trend::Trend;
 use uuid::Uuid;
 
 /// Scratch memory while opening: 256 map pages at a time.

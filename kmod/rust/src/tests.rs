@@ -3,7 +3,7 @@
 use core::ffi::c_char;
 use std::ffi::CString;
 use std::format;
-use std::string::{String, ToString};
+use std::string::String;
 use std::vec::Vec;
 
 use crate::abi::{self, Order, Table};
@@ -281,18 +281,6 @@ fn mappings_that_do_not_fit_are_told_in_parts() {
         }
     }
     assert_eq!(seen, 500);
-}
-
-#[test]
-fn errors_are_counted_by_the_hour() {
-    let mut trend = crate::trend::Trend::new();
-    const HOUR: u64 = 3_600_000;
-    for minute in 0..180 {
-        trend.sample(minute * 60_000, minute);
-    }
-    assert_eq!(trend.hours(3 * HOUR, 180), (60, 60));
-    assert_eq!(crate::trend::Trend::new().hours(10, 4), (4, 0));
-    assert_eq!(format!("{:?}", trend.hours(3 * HOUR, 180)), "(60, 60)".to_string());
 }
 
 #[test]

@@ -45,8 +45,8 @@ fn play(checks: &Checks) -> Result<Next> {
     beside_requests(checks, &ram)?;
     under_requests(checks, &ram)?;
     removed_in_recovery(checks, &ram)?;
-    memory::short(checks, &ram)?;
     drop(ram);
+    memory::short(checks)?;
     module_in_use(checks)?;
     Ok(Next::Done)
 }

@@ -16,9 +16,9 @@ pub const SCENARIO: Scenario = Scenario {
     name: "halt",
     about: "a broken invariant fails every request of every set, and the machine goes on",
     steps: &[Step { name: "all", play }],
-    // The module cannot be unloaded any more.
     own_boot: true,
     needs_target: true,
+    keeps_module: true,
     ..Scenario::USUAL
 };
 

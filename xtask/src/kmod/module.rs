@@ -15,18 +15,18 @@ pub fn build(kernel: &Kernel, engine: &Path) -> Result<PathBuf> {
     let sources = workspace::root().join("kmod");
     for entry in fs::read_dir(&sources)? {
         let path = entry?.path();
-        let name = path.file_name().context("a folder has names")?;
-        let is_source = path.extension().is_some_and(|kind| kind == "c" || kind == "h") || name == "Kbuild";
-        if is_source {
+        if super::is_source(&path) {
+            let name = path.file_name().context("a file has a name")?;
             copy_changed(&path, &folder.join(name))?;
         }
     }
     copy_changed(engine, &folder.join("remap_core.o_shipped"))?;
-    // Without a record of the command that made it, Kbuild would try to make the object itself.
-    fs::write(folder.join(".remap_core.o.cmd"), "")?;
     let mut make = kernel.make(&folder);
     make.args(["W=1", "modules"]).arg(concat!("DM_REMAP_VERSION=", env!("CARGO_PKG_VERSION")));
-    println!("$ make -C … M=… W=1 modules # {}", kernel.version);
+    // With sparse, which the folder that serves as another root has not.
+    let checked = if kernel.is_built_with_own_tools() { "C=1" } else { "C=0" };
+    make.arg(checked);
+    println!("$ make -C … M=… W=1 {checked} modules # {}", kernel.version);
     let output = make.output().context("cannot start make")?;
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
@@ -34,6 +34,8 @@ pub fn build(kernel: &Kernel, engine: &Path) -> Result<PathBuf> {
     }
     let warnings: Vec<&str> = said.lines().filter(|line| line.to_lowercase().contains("warning")).collect();
     if !warnings.is_empty() {
+        // What is compiled already would not be warned of the next time.
+        fs::remove_dir_all(&folder)?;
         bail!("warnings for {}:\n{}", kernel.version, warnings.join("\n"));
     }
     Ok(folder.join("dm_remap.ko"))

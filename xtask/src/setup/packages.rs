@@ -9,7 +9,7 @@ use crate::process;
 
 /// A Debian package, and the programs of it that are used. Programs are what is looked for, so that another
 /// system that has them needs no Debian packages.
-const PACKAGES: [(&str, &[&str]); 22] = [
+const PACKAGES: [(&str, &[&str]); 23] = [
     ("fio", &["fio"]),
     ("libnbd-bin", &["nbdinfo", "nbdcopy", "nbdfuse"]),
     ("nbdkit", &["nbdkit"]),
@@ -30,6 +30,8 @@ const PACKAGES: [(&str, &[&str]); 22] = [
     // Out-of-tree modules are built with what Debian's kernels were built with.
     ("gcc-12", &["gcc-12"]),
     ("make", &["make"]),
+    // Looks over the module's C as kernel developers do.
+    ("sparse", &["sparse"]),
     ("dmsetup", &["dmsetup"]),
     ("lvm2", &["lvm"]),
     ("mdadm", &["mdadm"]),

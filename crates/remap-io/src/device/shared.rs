@@ -12,6 +12,7 @@ use remap_core::port::{Device, Port};
 use remap_core::recovery::Recovery;
 use remap_core::recovery::job::{Job, JobKind};
 use remap_core::set::Set;
+use remap_core::trend::Trend;
 
 use crate::disk::{AlignedBuffer, Disk};
 
@@ -23,7 +24,6 @@ use super::memory::OwnedSet;
 use super::queue::{Pending, Queue, Reply};
 use super::registry::{Claim, Registry, thread_number};
 use super::spares::SpareDisk;
-use super::trend::Trend;
 
 const OPEN: u8 = 0;
 const CLOSED: u8 = 1;

@@ -1,16 +1,18 @@
 //! The kernel's memory: how much of it is used, and recovery while hardly any is left.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
-use super::SEED;
+use super::{MIB, SEED};
 use crate::checks::Checks;
 use crate::direct::{Direct, pattern};
-use crate::disks::{BadDisk, RamDisks};
-use crate::guest;
+use crate::disks::{BadDisk, RamDisks, SECTORS_PER_MIB};
 use crate::set::{Line, Status};
+use crate::{guest, program};
 
 /// What the kernel itself takes, as `/proc/meminfo` names it.
 const OF_THE_KERNEL: [&str; 4] = ["SUnreclaim", "VmallocUsed", "Percpu", "KernelStack"];
@@ -36,11 +38,15 @@ fn meminfo_kib(name: &str) -> Result<u64> {
 }
 
 /// Files take all memory but a little, and buffered writes meet bad sectors.
-pub fn short(checks: &Checks, ram: &RamDisks) -> Result<()> {
+pub fn short(checks: &Checks) -> Result<()> {
+    let ram = RamDisks::new(2, MIB)?;
+    // Disks in memory take none later where they have been written before.
+    for disk in 0..2 {
+        Direct::open(ram.path(disk))?.fill(0..MIB * SECTORS_PER_MIB, 0)?;
+    }
     let main = BadDisk::new("main", ram.path(0))?;
     let bad: Vec<_> = (0..SECTORS / EVERY).map(|n| n * EVERY + 5..n * EVERY + 6).collect();
     main.set_bad(&bad)?;
-    // All of them have been written before, so that the disks themselves take no more memory.
     let device = Line::new(&main.path(), ram.path(1)).option("force").create("set")?;
     let contents: Vec<u8> = (0..SECTORS).flat_map(|sector| pattern(sector, SEED)).collect();
     let hog = Hog::take()?;
@@ -65,23 +71,28 @@ pub fn short(checks: &Checks, ram: &RamDisks) -> Result<()> {
     device.remove()
 }
 
-/// A file in memory that is as large as can be.
-struct Hog;
+/// A file in memory that is as large as can be, on a file system of its own: others end at half the memory.
+struct Hog {
+    folder: PathBuf,
+}
 
 impl Hog {
     fn take() -> Result<Self> {
         let folder = guest::new_folder("hog")?;
-        let mut file = File::create(folder.join("memory"))?;
+        let words = ["-t", "tmpfs", "-o", "size=100%", "hog"].map(OsStr::new);
+        program::run("mount", words.into_iter().chain([folder.as_os_str()]))?;
+        let hog = Self { folder };
+        let mut file = File::create(hog.folder.join("memory"))?;
         while meminfo_kib("MemAvailable")? > LEFT_KIB {
             file.write_all(&vec![0xa5; 4 << 20]).context("a file in memory")?;
         }
-        Ok(Self)
+        Ok(hog)
     }
 }
 
 impl Drop for Hog {
     fn drop(&mut self) {
-        if let Err(error) = guest::new_folder("hog") {
+        if let Err(error) = program::run("umount", [&self.folder]) {
             println!("memory stays taken: {error:#}");
         }
     }

@@ -24,7 +24,8 @@ pub fn above(checks: &Checks) -> Result<()> {
     guest::load("dm_crypt", &[])?;
     let key = format!("{}/key", guest::SCRATCH);
     std::fs::write(&key, "a key that nobody needs to guess")?;
-    let format = ["luksFormat", "--batch-mode", "--type", "luks2", "--key-file", &key];
+    let format =
+        ["luksFormat", "--batch-mode", "--type", "luks2", "--sector-size", "512", "--key-file", &key];
     let cheap = ["--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "/dev/mapper/set"];
     program::run("cryptsetup", format.into_iter().chain(cheap))?;
     let open = || program::run("cryptsetup", ["open", "--key-file", &key, "/dev/mapper/set", "clear"]);

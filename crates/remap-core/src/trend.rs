@@ -1,4 +1,4 @@
-//! Errors over time in bounded memory: how many in the last hour, how many in the hour before.
+//! Errors over time in bounded memory: how many in the last hour, how many in the hour before. Time is an argument.
 
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
@@ -47,3 +47,12 @@ impl Trend {
         known.max_by_key(|&&(at, _)| at).map_or(0, |&(_, errors)| errors)
     }
 }
+
+impl Default for Trend {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests;
