@@ -254,7 +254,7 @@ static int dmr_engine_message(struct dmr_set *set, unsigned int argc, char **arg
 static bool dmr_only_tells(unsigned int argc, char **argv)
 {
 	static const char * const words[] = {
-		"help", "status", "stats", "health", "cache_stats", "clear_stats", "mappings",
+		"help", "status", "stats", "spares", "health", "cache_stats", "clear_stats", "mappings",
 	};
 	unsigned int at;
 

@@ -192,9 +192,10 @@ void dmr_scrub_status(struct dmr_set *set, char *buffer, unsigned int length)
 	struct dmr_scrub *scrub = &set->scrub;
 
 	mutex_lock(&scrub->lock);
-	snprintf(buffer, length, "%s sectors %llu/%llu failures %llu copies_repaired %llu copies_bad %llu",
+	snprintf(buffer, length,
+		 "%s sectors %llu/%llu failures %llu copies_repaired %llu copies_bad %llu pages %llu",
 		 READ_ONCE(scrub->state), READ_ONCE(scrub->sectors_done),
 		 (u64)set->devices[0].sectors, scrub->failures, scrub->verify.repaired,
-		 scrub->verify.failed);
+		 scrub->verify.failed, scrub->verify.cursor);
 	mutex_unlock(&scrub->lock);
 }

@@ -1,14 +1,22 @@
 //! Running other programs: those that set things up and must succeed, and those whose failure is looked at.
 
 use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 /// Runs `program` and returns its standard output without the last line's end; an error with all that it
 /// printed unless it succeeds.
 pub fn run<I: IntoIterator<Item: AsRef<OsStr>>>(program: &str, args: I) -> Result<String> {
     of(command(program).args(args))
+}
+
+/// The program `dm-remap`, built beside this one.
+pub fn dm_remap() -> Result<PathBuf> {
+    let path = std::env::current_exe()?.with_file_name("dm-remap");
+    ensure!(path.exists(), "no {}; build it: cargo build --release -p dm-remap", path.display());
+    Ok(path)
 }
 
 /// A command that finds what programs of a guest need set.

@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use crate::scenario::{Scenario, Step};
 
 mod churn;
+mod command;
 mod death;
 mod direct;
 mod filesystems;
@@ -39,6 +40,7 @@ pub const ALL: &[Scenario] = &[
     death::SCENARIO,
     power::SCENARIO,
     interop::SCENARIO,
+    command::SCENARIO,
     geometry::SCENARIO,
     churn::SCENARIO,
     replay::SCENARIO,

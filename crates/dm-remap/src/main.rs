@@ -8,11 +8,13 @@ mod commands;
 mod confirm;
 mod disks;
 mod exit;
+mod kernel;
 mod progress;
 mod reach;
 mod spare;
 mod state;
 mod text;
+mod via;
 
 use std::process::ExitCode;
 

@@ -1,5 +1,7 @@
-//! Reaching a set by its name: a running one through its server's control socket, a closed one by opening it
-//! exclusively in this process. Commands ask the same of both.
+//! Reaching a set by its name: one that the kernel runs through device-mapper, one that a server runs through its
+//! control socket, a closed one by opening it exclusively in this process. Commands ask the same of all three.
+
+mod served;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,12 +11,13 @@ use anyhow::{Context as _, Result, bail};
 use remap_core::{Sector, SectorRange};
 use remap_io::device::{self, RemapDevice};
 use remap_io::members::DeviceOptions;
-use remap_serve::control::response::{FailedRange, Mapping, Scrub};
+use remap_serve::control::response::{self, FailedRange, Scrub};
 use remap_serve::control::status::Server;
-use remap_serve::control::{Client, ClientError, Order, Request, Response, Status};
+use remap_serve::control::{Client, ClientError, Order, Request, Status};
 
 use crate::disks::SetDisks;
 use crate::exit::refusal;
+use crate::kernel::{self, KernelSet};
 use crate::state::{Folders, Record, SetName};
 use crate::text::complain;
 
@@ -22,8 +25,6 @@ use crate::text::complain;
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How long it may be silent during an order: a failing disk takes seconds for every bad sector.
 const ORDER_PATIENCE: Duration = Duration::from_secs(1800);
-/// Mappings asked for at once.
-const CHUNK: u32 = 4096;
 
 /// What is to be done with a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +38,10 @@ enum Purpose {
 /// A set within reach.
 #[derive(Debug)]
 pub enum Reached {
+    /// The kernel runs it.
+    Kernel(KernelSet),
     /// A server runs it.
-    Running(Client),
+    Served(Client),
     /// It is open in this process alone.
     Closed(Arc<RemapDevice>),
 }
@@ -51,6 +54,21 @@ pub struct Ordered {
     pub failures: Vec<FailedRange>,
 }
 
+/// Where a block's sectors are that the main disk does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// Which spare of the set, from 0.
+    pub spare: usize,
+    /// The first sector of the block's slot there.
+    pub spare_sector: u64,
+    /// The first sector of the block on the main disk.
+    pub block_start_sector: u64,
+    /// The block's sectors that the slot holds: bit n is sector n.
+    pub moved: u16,
+    /// The block's sectors that nobody holds.
+    pub lost: u16,
+}
+
 /// Where the control socket for `name` is: a set's name, or the path of a socket.
 pub fn control_socket(name: &str) -> Result<PathBuf> {
     if name.contains('/') {
@@ -60,12 +78,37 @@ pub fn control_socket(name: &str) -> Result<PathBuf> {
     Ok(Folders::of_user()?.control_socket(name.as_str()))
 }
 
-/// Connects to the server of `name`; `None` when there is none.
-pub fn running(name: &str, patience: Duration) -> Result<Option<Client>> {
-    match Client::connect(&control_socket(name)?, patience) {
-        Ok(client) => Ok(Some(client)),
-        Err(error) if error.is_absent() => Ok(None),
-        Err(error) => Err(error.into()),
+/// The open set `name`, whoever runs it; `None` when nobody does. A server may take `patience` for each answer.
+pub fn open(name: &str, patience: Duration) -> Result<Option<Reached>> {
+    if !is_device(name) {
+        match Client::connect(&control_socket(name)?, patience) {
+            Ok(client) => return Ok(Some(Reached::Served(client))),
+            Err(error) if error.is_absent() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let Some(set) = kernel::find(name)? else { return Ok(None) };
+    refuse_other(&set)?;
+    Ok(Some(Reached::Kernel(set)))
+}
+
+/// A path in `/dev` is a device, any other that of a control socket.
+fn is_device(name: &str) -> bool {
+    name.starts_with("/dev/")
+}
+
+/// Refuses a device that has the name of a set that is remembered, and is of another one.
+fn refuse_other(set: &KernelSet) -> Result<()> {
+    let name = set.name();
+    let Ok(known) = name.parse::<SetName>() else { return Ok(()) };
+    let record = Folders::of_user()?.find(&known)?;
+    match (record, set.made_for()?) {
+        (Some(record), Some(uuid)) if record.set != uuid => Err(refusal(format!(
+            "the kernel runs the set {uuid} as {name}, and the set that is remembered by that name is {}: have it \
+             forgotten (dm-remap forget {name}), or remove the device (dmsetup remove {name})",
+            record.set
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -95,8 +138,13 @@ pub fn look(name: &str) -> Result<Reached> {
 /// Reaches `name`, whichever way.
 fn reach(name: &str, purpose: Purpose) -> Result<Reached> {
     let patience = if purpose == Purpose::Change { ORDER_PATIENCE } else { PATIENCE };
-    if let Some(client) = running(name, patience)? {
-        return Ok(Reached::Running(client));
+    if let Some(open) = open(name, patience)? {
+        return Ok(open);
+    }
+    if is_device(name) {
+        return Err(refusal(format!(
+            "{name} is no device of a set: `dm-remap list` shows those that are open"
+        )));
     }
     if name.contains('/') {
         return Err(ClientError::NoServer(Path::new(name).to_owned()).into());
@@ -117,8 +165,7 @@ fn reach(name: &str, purpose: Purpose) -> Result<Reached> {
 /// Reaches `name` to change something, once `check` has agreed with what is known of the set. A closed set is
 /// looked at first: opening it for a change writes to it.
 pub fn change(name: &str, check: impl FnOnce(&Status) -> Result<()>) -> Result<Reached> {
-    if let Some(client) = running(name, ORDER_PATIENCE)? {
-        let mut set = Reached::Running(client);
+    if let Some(mut set) = open(name, ORDER_PATIENCE)? {
         check(&set.status()?)?;
         return Ok(set);
     }
@@ -129,18 +176,24 @@ pub fn change(name: &str, check: impl FnOnce(&Status) -> Result<()>) -> Result<R
 }
 
 impl Reached {
-    /// Whether a server runs the set.
-    pub fn is_running(&self) -> bool {
-        matches!(self, Self::Running(_))
+    /// Whether somebody runs the set.
+    pub fn is_open(&self) -> bool {
+        !matches!(self, Self::Closed(_))
+    }
+
+    /// The block device of a set that the kernel runs.
+    pub fn node(&self) -> Option<PathBuf> {
+        match self {
+            Self::Kernel(set) => Some(set.node()),
+            Self::Served(_) | Self::Closed(_) => None,
+        }
     }
 
     /// Everything that is known of the set now.
     pub fn status(&mut self) -> Result<Status> {
         match self {
-            Self::Running(client) => match client.ask(&Request::Status, |_, _| {})? {
-                Response::Status(status) => Ok(*status),
-                other => unexpected(&other),
-            },
+            Self::Kernel(set) => set.status(),
+            Self::Served(client) => served::status(client),
             Self::Closed(device) => {
                 Ok(Status::new(device.status(), device.scrub_status(), Server::default()))
             }
@@ -149,26 +202,14 @@ impl Reached {
 
     /// All mappings, ascending by place.
     pub fn mappings(&mut self) -> Result<Vec<Mapping>> {
-        let mut all: Vec<Mapping> = Vec::new();
-        let mut next = Some(0);
-        while let Some(from_slot) = next {
-            match self {
-                Self::Running(client) => {
-                    let request = Request::Mappings { from_slot, limit: CHUNK };
-                    match client.ask(&request, |_, _| {})? {
-                        Response::Mappings { mappings, next_slot } => {
-                            all.extend(mappings);
-                            next = next_slot;
-                        }
-                        other => return unexpected(&other),
-                    }
-                }
-                Self::Closed(device) => {
-                    all.extend(device.mappings(from_slot, usize::MAX).into_iter().map(Mapping::from));
-                    next = None;
-                }
+        let mut all = match self {
+            Self::Kernel(set) => set.mappings()?,
+            Self::Served(client) => served::mappings(client)?,
+            Self::Closed(device) => {
+                let rows = device.mappings(0, usize::MAX).into_iter();
+                rows.map(|row| response::Mapping::from(row).into()).collect()
             }
-        }
+        };
         all.sort_unstable_by_key(|mapping| mapping.block_start_sector);
         Ok(all)
     }
@@ -178,62 +219,63 @@ impl Reached {
         &mut self,
         order: Order,
         range: SectorRange,
-        mut progress: impl FnMut(u64, u64),
+        progress: impl FnMut(u64, u64),
     ) -> Result<Ordered> {
         match self {
-            Self::Running(client) => {
-                let request = Request::Order { order, start_sector: range.start.0, sectors: range.sectors };
-                match client.ask(&request, progress)? {
-                    Response::Ordered { blocks_done, failed, failures } => {
-                        Ok(Ordered { blocks_done, failed, failures })
-                    }
-                    other => unexpected(&other),
-                }
-            }
-            Self::Closed(device) => {
-                let order = match order {
-                    Order::Remap => device::Order::Remap,
-                    Order::AcceptLoss => device::Order::AcceptLoss,
-                    Order::Retry { attempts } => device::Order::Retry { attempts },
-                    Order::Unmap => device::Order::Unmap,
-                };
-                let report = device.order(order, range, &mut progress)?;
-                let failures = report.failures.into_iter().map(|(range, message)| FailedRange {
-                    start_sector: range.start.0,
-                    sectors: range.sectors,
-                    message,
-                });
-                let failures: Vec<_> = failures.collect();
-                Ok(Ordered { blocks_done: report.blocks_done, failed: failures.len() as u64, failures })
-            }
+            Self::Kernel(set) => set.order(order, range, progress),
+            Self::Served(client) => served::order(client, order, range, progress),
+            Self::Closed(device) => order_closed(device, order, range, progress),
         }
     }
 
-    /// Asks about or controls the surface scan of a running set.
+    /// Asks about or controls the surface scan of an open set.
     pub fn scrub(&mut self, request: &Request) -> Result<Scrub> {
-        let Self::Running(client) = self else {
-            bail!("only an open set is scanned: open it first (dm-remap open NAME)");
-        };
-        match client.ask(request, |_, _| {})? {
-            Response::Scrub(scrub) => Ok(scrub),
-            other => unexpected(&other),
+        match self {
+            Self::Kernel(set) => set.scrub(request),
+            Self::Served(client) => served::scrub(client, request),
+            Self::Closed(_) => bail!("only an open set is scanned: open it first (dm-remap open NAME)"),
         }
     }
 
     /// Lets go of the set. One that was opened here is closed cleanly.
     pub fn finish(self) -> Result<()> {
         match self {
-            Self::Running(_) => Ok(()),
+            Self::Kernel(_) | Self::Served(_) => Ok(()),
             Self::Closed(device) => Ok(device.close()?),
         }
+    }
+}
+
+fn order_closed(
+    device: &RemapDevice,
+    order: Order,
+    range: SectorRange,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Ordered> {
+    let order = match order {
+        Order::Remap => device::Order::Remap,
+        Order::AcceptLoss => device::Order::AcceptLoss,
+        Order::Retry { attempts } => device::Order::Retry { attempts },
+        Order::Unmap => device::Order::Unmap,
+    };
+    let report = device.order(order, range, &mut progress)?;
+    let failures = report.failures.into_iter().map(|(range, message)| FailedRange {
+        start_sector: range.start.0,
+        sectors: range.sectors,
+        message,
+    });
+    let failures: Vec<_> = failures.collect();
+    Ok(Ordered { blocks_done: report.blocks_done, failed: failures.len() as u64, failures })
+}
+
+impl From<response::Mapping> for Mapping {
+    fn from(mapping: response::Mapping) -> Self {
+        let response::Mapping { slot: _, spare, spare_sector, block_start_sector, moved, lost } = mapping;
+        Self { spare, spare_sector, block_start_sector, moved, lost }
     }
 }
 
 /// The whole of a set.
 pub fn whole(status: &Status) -> SectorRange {
     SectorRange::new(Sector(0), status.sectors)
-}
-
-fn unexpected<T>(response: &Response) -> Result<T> {
-    bail!("the server gave an answer that does not fit ({response:?}): is it of another version?")
 }

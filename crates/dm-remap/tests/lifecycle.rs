@@ -108,3 +108,25 @@ fn lost_sectors_read_as_errors_or_as_zeros_as_the_set_was_made() {
         assert_eq!(neighbour, noise(16 << 20, 4)[11 * 512..12 * 512]);
     }
 }
+
+#[test]
+fn a_set_says_where_it_runs_and_a_record_says_it_again() {
+    let play = Play::new();
+    play.disk("main", 16 << 20);
+    play.disk("spare", 16 << 20);
+    let made = play.ok(&["create", "s", "--main", &play.path("main"), "--spare", &play.path("spare")]);
+    assert!(made.contains("it runs in user space, over NBD: as was asked for"), "{made}");
+    assert!(made.contains("Next: dm-remap open s"), "{made}");
+    let record: serde_json::Value =
+        serde_json::from_slice(&fs::read(play.path("state/s.json")).unwrap()).unwrap();
+    assert_eq!(record["via"], "nbd");
+}
+
+#[test]
+fn a_watched_status_of_a_closed_set_is_told_once() {
+    let play = Play::with_set("");
+    let told = play.ok(&["status", "s", "--watch", "1", "--json"]);
+    assert_eq!(told.lines().count(), 1, "{told}");
+    let facts: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&facts["open"], &facts["device"]), (&false.into(), &serde_json::Value::Null));
+}

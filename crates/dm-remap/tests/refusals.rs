@@ -191,3 +191,26 @@ fn other_machines_are_let_in_only_when_told_so() {
     let shown = play.json(&["metadata", "show", "spare"]);
     assert_eq!(shown["closed_cleanly"], true, "a server that did not start has closed what it opened");
 }
+
+#[test]
+fn faults_by_a_script_in_the_kernel() {
+    let play = play();
+    let main = play.faulty_main();
+    refused(
+        &play,
+        &["create", "t", "--via", "kernel", "--main", &main, "--spare", "spare2"],
+        "user space only",
+    );
+}
+
+#[test]
+fn command_lines_that_mean_the_kernel_and_a_server() {
+    let play = play();
+    play.fails(&["open", "s", "--via", "kernel", "--nbd", "tcp:127.0.0.1:0"], 2, "block device");
+    let create = ["create", "t", "--main", "main2", "--spare", "spare2", "--closed"];
+    play.fails(&create, 2, "--via kernel");
+    play.ok(&["open", "s"]);
+    play.fails(&["close", "s", "--when-unused"], 2, "sets in the kernel");
+    play.ok(&["close", "s"]);
+    play.fails(&["status", "/dev/null"], 3, "no device of a set");
+}

@@ -30,6 +30,8 @@ pub struct Engine {
     pub name: ArrayString<64>,
     /// The UUID of the set.
     pub uuid: Uuid,
+    /// The UUIDs of its spares and their sizes in sectors, by member.
+    pub members: ArrayVec<(Uuid, u64), MAX_SPARES>,
     /// The glue's own.
     pub glue: Glue,
     /// Whether it was opened read-only.

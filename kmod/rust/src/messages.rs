@@ -33,7 +33,7 @@ pub const REFUSED: u32 = 2;
 /// How often `retry` reads a sector unless told otherwise.
 const ATTEMPTS: u32 = 10;
 
-const HELP: &str = "help\nstatus\nstats\nhealth\ncache_stats\nclear_stats\nmappings [<from slot>]\n\
+const HELP: &str = "help\nstatus\nstats\nspares\nhealth\ncache_stats\nclear_stats\nmappings [<from slot>]\n\
 remap <sector> [<sectors>]\naccept_loss <sector> [<sectors>]\nretry <sector> [<sectors> [<attempts>]]\n\
 unmap <sector> [<sectors>]\nscrub start [<MiB per second>]\nscrub stop\nscrub status\nverify_metadata\n\
 probe\nresume\nsync\nadd_spare <device>\nremove_spare <device>\n";
@@ -68,6 +68,10 @@ pub fn take<'a>(
         }
         "stats" => {
             engine.say_stats(io, text);
+            return ANSWERED;
+        }
+        "spares" => {
+            engine.say_spares(text);
             return ANSWERED;
         }
         "health" => {

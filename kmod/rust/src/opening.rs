@@ -345,6 +345,7 @@ impl<'p> Opening<'p> {
             places,
             name: superblock.name,
             uuid: superblock.set,
+            members: superblock.members.iter().map(|member| (member.uuid, member.sectors)).collect(),
             glue: self.glue,
             read_only: self.has(abi::OPTION_READ_ONLY),
             pages: superblock.pages(),

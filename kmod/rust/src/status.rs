@@ -5,8 +5,8 @@ use core::sync::atomic::Ordering;
 use remap_core::counters::IoCounts;
 use remap_core::health::{Condition, health};
 use remap_core::port::Device;
-use remap_core::record::Record;
-use remap_core::set::{SetState, SpareState};
+use remap_core::record::{Record, SlotState};
+use remap_core::set::{SetState, SpareState, SpareView};
 use remap_core::units::SlotIndex;
 
 use crate::abi;
@@ -85,15 +85,36 @@ impl Engine {
             self.generation.load(Ordering::Relaxed)
         );
         for (index, spare) in self.set.get().spares().iter().enumerate() {
-            let state = match spare.state() {
-                SpareState::Present => "present",
-                SpareState::Missing => "missing",
-                SpareState::Offline => "offline",
-                SpareState::Draining => "draining",
-            };
             let number = number_of(Device::Spare(index), &self.places).unwrap_or_default();
-            say!(text, " {number}:{state}");
+            say!(text, " {number}:{}", spare_word(spare.state()));
         }
+    }
+
+    /// The spares in the order of the set, a line each: number in the table line (0 when it is missing), UUID,
+    /// state, size in sectors, slots, those in use and those that failed.
+    pub fn say_spares(&self, text: &mut Text<'_>) {
+        let set = self.set.get();
+        for (index, (spare, (uuid, sectors))) in set.spares().iter().zip(&self.members).enumerate() {
+            let number = number_of(Device::Spare(index), &self.places).unwrap_or_default();
+            let (used, retired) = if self.members.len() == 1 {
+                (set.gauges.mapped.value(), set.gauges.retired.value())
+            } else {
+                self.count_slots(spare)
+            };
+            let (state, slots) = (spare_word(spare.state()), spare.slots);
+            say!(text, "{number} {uuid} {state} {sectors} {slots} {used} {retired}\n");
+        }
+    }
+
+    /// How many slots of a spare are used, and how many failed.
+    fn count_slots(&self, spare: &SpareView) -> (u64, u64) {
+        let slots = spare.first_slot..spare.first_slot.saturating_add(spare.slots);
+        let states = slots.map(|slot| self.set.get().table().record(SlotIndex(slot)).state());
+        states.fold((0, 0), |(used, retired), state| match state {
+            SlotState::Used => (used + 1, retired),
+            SlotState::Retired => (used, retired + 1),
+            SlotState::Free => (used, retired),
+        })
     }
 
     /// Every count, a line each.
@@ -107,6 +128,11 @@ impl Engine {
         say!(text, "mapped_blocks {}\nmoved_sectors {}\n", facts.mapped_blocks, facts.moved_sectors);
         say!(text, "lost_sectors {}\nslots_total {}\n", facts.lost_sectors, facts.slots_total);
         say!(text, "slots_retired {}\n", facts.slots_retired);
+        let (set, read_only) = (self.set.get(), u32::from(self.read_only));
+        say!(text, "sectors {}\nblock_sectors {}\n", set.sectors(), set.block_size().sectors());
+        say!(text, "generation {}\n", self.generation.load(Ordering::Relaxed));
+        say!(text, "read_only {read_only}\nerrors_last_hour {}\n", facts.errors_last_hour);
+        say!(text, "errors_hour_before {}\n", self.errors_hour_before.load(Ordering::Relaxed));
         io_counts(io).for_each(|name, value| say!(text, "{name} {value}\n"));
         self.set.get().counters.snapshot().for_each(|name, value| say!(text, "{name} {value}\n"));
     }
@@ -165,6 +191,15 @@ impl Engine {
             }
             text.truncate(length);
         }
+    }
+}
+
+fn spare_word(state: SpareState) -> &'static str {
+    match state {
+        SpareState::Present => "present",
+        SpareState::Missing => "missing",
+        SpareState::Offline => "offline",
+        SpareState::Draining => "draining",
     }
 }
 

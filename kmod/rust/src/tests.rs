@@ -215,7 +215,7 @@ fn messages_are_answered_ordered_or_refused() {
     let (code, _, text) = message(&open, "status");
     assert_eq!(code, crate::messages::ANSWERED);
     assert!(text.starts_with("ok 0 0 0/") && text.ends_with("1:present"), "{text}");
-    for word in ["help", "stats", "health", "cache_stats", "mappings"] {
+    for word in ["help", "stats", "spares", "health", "cache_stats", "mappings"] {
         assert_eq!(message(&open, word).0, crate::messages::ANSWERED, "{word}");
     }
     for (words, expected) in [

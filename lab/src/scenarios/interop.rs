@@ -158,9 +158,7 @@ struct Served {
 impl Program {
     /// Built beside this one.
     fn find() -> Result<Self> {
-        let path = std::env::current_exe()?.with_file_name("dm-remap");
-        ensure!(path.exists(), "no {}; build it: cargo build --release -p dm-remap", path.display());
-        Ok(Self(path))
+        program::dm_remap().map(Self)
     }
 
     fn run(&self, words: &[&str]) -> Result<String> {
@@ -171,7 +169,7 @@ impl Program {
 
     fn create(&self, disks: &Disks) -> Result<()> {
         let (main, spare) = (disks.main.path(), disks.ram.path(1));
-        let words = ["create", "made", "--main", text(&main)?, "--spare", text(spare)?];
+        let words = ["create", "made", "--via", "nbd", "--main", text(&main)?, "--spare", text(spare)?];
         self.run(&words).map(drop)
     }
 

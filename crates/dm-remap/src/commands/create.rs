@@ -1,8 +1,9 @@
 //! `create`: makes a set of a main disk and spares, and remembers it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use dm_control::{DeviceName, Selector};
 use remap_core::BlockSize;
 use remap_core::layout::DEFAULT_COPIES;
 use remap_core::plan::PlanError;
@@ -11,9 +12,11 @@ use remap_io::members::{CreateError, CreateOptions, Finding, Members, create, fi
 use serde::Serialize;
 
 use crate::disks;
-use crate::exit::{Outcome, refusal};
+use crate::exit::{Outcome, refusal, usage};
+use crate::kernel::{self, Opening, Target};
 use crate::state::{Folders, Record, SetName};
 use crate::text::size;
+use crate::via::{Choice, VIA_VARIABLE, Via};
 use crate::{confirm, reach};
 
 /// Makes a set of a failing main disk and the spares that lend it room.
@@ -21,7 +24,11 @@ use crate::{confirm, reach};
 /// The main disk is not written to: what is on it stays. Spares are formatted; one that holds anything is
 /// refused by name of what was found. DISK is the path of a block device or a file. To try things out,
 /// faulty:PATH,faults=SCRIPT is a disk with bad sectors by a script of lines such as `bad 100 2`.
+///
+/// A set that runs in the kernel is open at once, as /dev/mapper/NAME. One in user space is served by a process, which
+/// `open` starts.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Args {
     /// What the set is to be called.
     #[arg(value_name = "NAME")]
@@ -44,6 +51,12 @@ pub struct Args {
     /// Overwrite spares that are not blank, and take disks that another set is remembered to have.
     #[arg(long)]
     force: bool,
+    /// Where the set runs [default: in the kernel where that can be].
+    #[arg(long, value_enum, env = VIA_VARIABLE)]
+    via: Option<Via>,
+    /// Leave a set that runs in the kernel closed.
+    #[arg(long)]
+    closed: bool,
     /// With --force: do not ask before something is overwritten.
     #[arg(long)]
     yes: bool,
@@ -69,6 +82,9 @@ struct Made {
     spares: Vec<String>,
     slots: u64,
     block_bytes: usize,
+    via: Via,
+    /// Its block device, if it is open.
+    device: Option<PathBuf>,
 }
 
 fn block_size(text: &str) -> Result<BlockSize, String> {
@@ -82,7 +98,7 @@ fn block_size(text: &str) -> Result<BlockSize, String> {
 pub fn run(args: &Args) -> Result<Outcome> {
     let folders = Folders::of_user()?;
     folders.make_state()?;
-    if folders.find(&args.name)?.is_some() || reach::running(args.name.as_str(), reach::PATIENCE)?.is_some() {
+    if folders.find(&args.name)?.is_some() || reach::open(args.name.as_str(), reach::PATIENCE)?.is_some() {
         return Err(refusal(format!(
             "there is a set called `{0}` already: choose another name, or have it forgotten (dm-remap forget {0})",
             args.name
@@ -91,6 +107,15 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let main = disks::absolute(&args.main)?;
     let spares: Vec<DiskSpec> = args.spares.iter().map(disks::absolute).collect::<Result<_>>()?;
     disks::refuse_twins(&main, &spares)?;
+    disks::refuse_in_use(Some(&main), &spares)?;
+    let choice = choose(args, &main, &spares)?;
+    // Before anything is formatted for a set that could not be opened.
+    let target = if choice.via == Via::Kernel {
+        spares.iter().chain([&main]).try_for_each(|spec| kernel::plain(spec).map(drop))?;
+        Some(kernel_for(&args.name)?)
+    } else {
+        None
+    };
     let read_only = OpenOptions::read_only();
     let members = Members {
         main: main.open(&read_only).context("the main disk")?,
@@ -115,9 +140,18 @@ pub fn run(args: &Args) -> Result<Outcome> {
         made => made,
     };
     let superblock = superblock.map_err(|error| explain(error, &spares))?;
+    // The kernel wants them for itself.
+    drop(members);
     let spares = spares.iter().map(disks::as_text).collect::<Result<Vec<_>>>()?;
-    let record = Record::new(args.name.as_str(), superblock.set.to_string(), disks::as_text(&main)?, spares);
+    let set = superblock.set.to_string();
+    let record = Record::new(args.name.as_str(), set, disks::as_text(&main)?, spares, choice.via);
     record.write(&folders.record(&args.name), false)?;
+    let activate = |target| {
+        kernel::activate(target, &record, Opening::default()).with_context(|| {
+            format!("the set {0} is made, but not open: try again with dm-remap open {0}", args.name)
+        })
+    };
+    let device = target.as_ref().filter(|_| !args.closed).map(activate).transpose()?;
     let made = Made {
         name: record.name,
         set: record.set,
@@ -126,21 +160,52 @@ pub fn run(args: &Args) -> Result<Outcome> {
         spares: record.spares,
         slots: superblock.members.iter().map(|member| u64::from(member.slots)).sum(),
         block_bytes: superblock.block_size.bytes(),
+        via: choice.via,
+        device,
     };
     if args.json {
         crate::text::print_json(&made)?;
     } else {
+        let next = made.device.as_ref().map_or_else(
+            || format!("Next: dm-remap open {}", made.name),
+            |device| format!("open: {}", device.display()),
+        );
         crate::text::say(&format!(
-            "made the set {} of {}: {}, with room for {} bad blocks of {}\nNext: dm-remap open {}",
+            "made the set {} of {}: {}, with room for {} bad blocks of {}\nit runs {}: {}\n{next}",
             made.name,
             made.main,
             size::show_sectors(made.main_sectors),
             crate::text::grouped(made.slots),
             size::show(made.block_bytes as u64),
-            made.name
+            made.via,
+            choice.why
         ))?;
     }
     Ok(Outcome::Done)
+}
+
+/// Where the set is to run.
+fn choose(args: &Args, main: &DiskSpec, spares: &[DiskSpec]) -> Result<Choice> {
+    match args.via {
+        Some(Via::Nbd) | None if args.closed => {
+            Err(usage("--closed is for sets in the kernel: say --via kernel"))
+        }
+        Some(via) => Ok(Choice { via, why: "as was asked for".into() }),
+        None => Ok(Choice::of_machine(spares.iter().chain([main]))),
+    }
+}
+
+/// The kernel's target, and a name that is free there.
+fn kernel_for(name: &SetName) -> Result<Target> {
+    let target = Target::load()?;
+    let device = DeviceName::of(name.as_str())?;
+    match target.mapper.info(Selector::Name(&device)) {
+        Ok(_) => Err(refusal(format!(
+            "there is a mapped device called {name} already (`dmsetup table {name}` shows of what): choose another name"
+        ))),
+        Err(error) if error.is_absent() => Ok(target),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What a person can do about an error.

@@ -9,17 +9,16 @@ use anyhow::{Context as _, Result};
 use remap_core::SectorRange;
 use remap_io::lists::{badblocks, ddrescue, merged};
 use remap_serve::control::Status;
-use remap_serve::control::response::Mapping;
 
 use crate::exit::{Outcome, refusal};
-use crate::reach;
+use crate::reach::{self, Mapping};
 use crate::text::map::Mark;
 use crate::text::{complain, size};
 
 /// Writes what is moved and lost as a list for other programs, or as a table that needs no dm-remap.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The name of a set, or the path of its control socket.
+    /// The name of a set, or the path of its device or control socket.
     #[arg(value_name = "NAME")]
     name: String,
     /// What to write.
@@ -64,7 +63,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let mut set = reach::look(&args.name)?;
     let status = set.status()?;
     let mappings = set.mappings()?;
-    let is_open = set.is_running();
+    let is_open = set.is_open();
     set.finish()?;
     let mut out = Vec::new();
     match args.format {

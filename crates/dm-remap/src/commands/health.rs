@@ -13,7 +13,7 @@ use crate::reach;
 /// told. Health is a figure from 0 to 100 out of slots used, sectors lost, errors and their trend.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The name of a set, or the path of its control socket.
+    /// The name of a set, or the path of its device or control socket.
     #[arg(value_name = "NAME")]
     name: String,
     /// Below this, it is a warning.
@@ -89,7 +89,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
 fn look(name: &str) -> Result<(Status, bool)> {
     let mut set = reach::look(name)?;
     let status = set.status()?;
-    let open = set.is_running();
+    let open = set.is_open();
     set.finish()?;
     Ok((status, open))
 }

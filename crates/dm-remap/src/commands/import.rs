@@ -23,7 +23,7 @@ use super::order::{Effect, carry_out};
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("list").required(true))]
 pub struct Args {
-    /// The name of a set, or the path of its control socket.
+    /// The name of a set, or the path of its device or control socket.
     #[arg(value_name = "NAME")]
     name: String,
     /// A mapfile of GNU ddrescue.

@@ -1,5 +1,6 @@
 //! `list`: the sets that are known here, open or not.
 
+use std::path::PathBuf;
 use std::str::FromStr as _;
 
 use anyhow::Result;
@@ -8,6 +9,7 @@ use remap_serve::control::Status;
 use serde::Serialize;
 
 use crate::exit::Outcome;
+use crate::kernel;
 use crate::reach::{self, Reached};
 use crate::state::{Folders, Record};
 use crate::text::complain;
@@ -25,16 +27,22 @@ pub struct Args {
 struct Row {
     name: String,
     set: String,
-    /// `open`, `closed`, or `unreachable` when the server does not answer as it should.
+    /// `open`, `closed`, or `unreachable` when who runs it does not answer as it should, or may not be asked.
     state: &'static str,
     main: String,
     spares: Vec<String>,
-    /// Whether `open` can open it: a server by hand may run a set that is not remembered.
+    /// Whether `open` can open it: a server or a device that was made by hand may be of a set that is not remembered.
     remembered: bool,
     /// Of open sets.
     health: Option<u8>,
+    /// Of open sets that a server runs.
     uris: Vec<String>,
+    /// Of open sets that the kernel runs.
+    device: Option<PathBuf>,
 }
+
+/// An open set: its status, and its block device if it has one.
+type Open = (Status, Option<PathBuf>);
 
 pub fn run(args: &Args) -> Result<Outcome> {
     let folders = Folders::of_user()?;
@@ -43,9 +51,9 @@ pub fn run(args: &Args) -> Result<Outcome> {
         complain(&format!("dm-remap: {trouble:#}"));
     }
     let mut rows: Vec<Row> = records.iter().map(row_of_record).collect();
-    for name in folders.served_names()? {
+    for name in running_names(&folders)? {
         if !records.iter().any(|record| record.name == name) {
-            rows.extend(status_of(&name).ok().flatten().map(|status| row_of_status(name, &status)));
+            rows.extend(ask(&name).ok().flatten().map(|open| row_of_open(name, &open)));
         }
     }
     rows.sort_by(|a, b| a.name.cmp(&b.name));
@@ -59,32 +67,32 @@ pub fn run(args: &Args) -> Result<Outcome> {
         )?;
         return Ok(Outcome::Done);
     }
-    let mut table = Table::new(&["NAME", "STATE", ">HEALTH", "MAIN", "SPARES", "NBD"]);
+    let mut table = Table::new(&["NAME", "STATE", ">HEALTH", "MAIN", "SPARES", "REACHED AT"]);
     for row in rows {
         let health = row.health.map_or_else(|| "-".into(), |health| health.to_string());
-        let uris = if row.uris.is_empty() { "-".into() } else { row.uris.join(" ") };
-        table.row([row.name, row.state.into(), health, row.main, row.spares.join(" "), uris]);
+        let device = row.device.iter().map(|device| device.display().to_string());
+        let at: Vec<String> = device.chain(row.uris).collect();
+        let at = if at.is_empty() { "-".into() } else { at.join(" ") };
+        table.row([row.name, row.state.into(), health, row.main, row.spares.join(" "), at]);
     }
     crate::text::print(&table.show())?;
     Ok(Outcome::Done)
 }
 
-/// The status of an open set.
-fn status_of(name: &str) -> Result<Option<Status>> {
-    match reach::running(name, reach::PATIENCE)? {
-        Some(client) => Reached::Running(client).status().map(Some),
-        None => Ok(None),
-    }
+/// What an open set says; `None` when it is closed.
+fn ask(name: &str) -> Result<Option<Open>> {
+    let Some(mut set) = reach::open(name, reach::PATIENCE)? else { return Ok(None) };
+    Ok(Some((set.status()?, set.node())))
 }
 
 fn row_of_record(record: &Record) -> Row {
-    let status = status_of(&record.name);
-    let state = match &status {
+    let open = ask(&record.name);
+    let state = match &open {
         Ok(Some(_)) => "open",
         Ok(None) => "closed",
         Err(_) => "unreachable",
     };
-    let status = status.ok().flatten();
+    let open = open.ok().flatten();
     Row {
         name: record.name.clone(),
         set: record.set.clone(),
@@ -92,12 +100,13 @@ fn row_of_record(record: &Record) -> Row {
         main: record.main.clone(),
         spares: record.spares.clone(),
         remembered: true,
-        health: status.as_ref().map(|status| status.health),
-        uris: status.as_ref().map(uris).unwrap_or_default(),
+        health: open.as_ref().map(|(status, _)| status.health),
+        uris: open.as_ref().map(|(status, _)| uris(status)).unwrap_or_default(),
+        device: open.and_then(|(_, device)| device),
     }
 }
 
-fn row_of_status(name: String, status: &Status) -> Row {
+fn row_of_open(name: String, (status, device): &Open) -> Row {
     let missing = || "missing".to_owned();
     Row {
         name,
@@ -108,6 +117,7 @@ fn row_of_status(name: String, status: &Status) -> Row {
         remembered: false,
         health: Some(status.health),
         uris: uris(status),
+        device: device.clone(),
     }
 }
 
@@ -117,11 +127,19 @@ pub fn uris(status: &Status) -> Vec<String> {
     addresses.filter_map(|address| address.uri(&status.name, status.server.requires_tls)).collect()
 }
 
+/// The names under which sets are open, or have been: a server that was killed leaves its socket behind.
+fn running_names(folders: &Folders) -> Result<Vec<String>> {
+    let mut names = folders.served_names()?;
+    names.extend(kernel::all()?.iter().map(kernel::KernelSet::name));
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
 /// The names under which open sets are reached.
 pub fn open_names(folders: &Folders) -> Result<Vec<String>> {
-    let names = folders.served_names()?;
-    Ok(names
-        .into_iter()
-        .filter(|name| matches!(reach::running(name, reach::PATIENCE), Ok(Some(_))))
-        .collect())
+    let is_open = |name: &String| {
+        matches!(reach::open(name, reach::PATIENCE), Ok(Some(Reached::Kernel(_) | Reached::Served(_))))
+    };
+    Ok(running_names(folders)?.into_iter().filter(is_open).collect())
 }

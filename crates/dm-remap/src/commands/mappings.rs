@@ -2,11 +2,10 @@
 
 use anyhow::Result;
 use remap_core::{Sector, SectorRange};
-use remap_serve::control::response::Mapping;
 use serde::Serialize;
 
 use crate::exit::Outcome;
-use crate::reach;
+use crate::reach::{self, Mapping};
 use crate::text::map::{self, Mark};
 use crate::text::range;
 use crate::text::table::Table;
@@ -16,7 +15,7 @@ const MAP_LINES: u64 = 16;
 /// Shows which sectors are moved and which are lost, block by block.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The name of a set, or the path of its control socket.
+    /// The name of a set, or the path of its device or control socket.
     #[arg(value_name = "NAME")]
     name: String,
     /// Only blocks that touch this range.

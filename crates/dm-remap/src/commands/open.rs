@@ -1,24 +1,27 @@
-//! `open`: starts a server in the background for a set that is remembered.
+//! `open`: has the kernel run a set that is remembered, or starts a server for it in the background.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
 use crate::exit::{self, Outcome, refusal, usage};
+use crate::kernel::{self, Target};
 use crate::reach::{self, Reached};
 use crate::state::Folders;
 use crate::text::complain;
+use crate::via::Via;
 
 use super::serve::{How, WARNING};
 
 /// A log that has become this long is started anew with the next server.
 const LOG_BYTES: u64 = 1 << 20;
 
-/// Opens sets: starts a server in the background for each, and prints where NBD clients find it.
+/// Opens sets: in the kernel as block devices, or each by a server in the background for NBD clients. Prints where they
+/// are found.
 ///
 /// Sets that are open already stay as they are.
 #[derive(Debug, clap::Args)]
@@ -29,6 +32,9 @@ pub struct Args {
     /// All sets that are remembered.
     #[arg(long, conflicts_with = "names")]
     all: bool,
+    /// Where they run [default: as they were made].
+    #[arg(long, value_enum)]
+    via: Option<Via>,
     #[command(flatten)]
     how: How,
     /// Print where they are served as JSON.
@@ -41,6 +47,8 @@ struct Opened {
     name: String,
     /// As NBD clients are given them.
     uris: Vec<String>,
+    /// Of a set that the kernel runs.
+    device: Option<PathBuf>,
     was_open: bool,
 }
 
@@ -53,11 +61,13 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let mut opened = Vec::new();
     let mut failed = Vec::new();
     for name in &names {
-        match open(&folders, name, &args.how) {
+        match open(&folders, name, args) {
             Ok(one) => {
                 if !args.json {
                     let was = if one.was_open { "was open" } else { "open" };
-                    crate::text::say(&format!("{name} {was}: {}", one.uris.join(" ")))?;
+                    let device = one.device.iter().map(|device| device.display().to_string());
+                    let at: Vec<String> = device.chain(one.uris.iter().cloned()).collect();
+                    crate::text::say(&format!("{name} {was}: {}", at.join(" ")))?;
                 }
                 opened.push(one);
             }
@@ -86,12 +96,34 @@ fn all_names(folders: &Folders) -> Result<Vec<String>> {
     Ok(records.into_iter().map(|record| record.name).collect())
 }
 
-fn open(folders: &Folders, name: &str, how: &How) -> Result<Opened> {
-    if let Some(client) = reach::running(name, reach::PATIENCE)? {
-        let status = Reached::Running(client).status()?;
-        return Ok(Opened { name: name.to_owned(), uris: super::list::uris(&status), was_open: true });
+fn open(folders: &Folders, name: &str, args: &Args) -> Result<Opened> {
+    if let Some(mut set) = reach::open(name, reach::PATIENCE)? {
+        let device = match &set {
+            Reached::Kernel(set) => Some(set.make_node()?),
+            Reached::Served(_) | Reached::Closed(_) => None,
+        };
+        let status = set.status()?;
+        let uris = super::list::uris(&status);
+        return Ok(Opened { name: name.to_owned(), uris, device, was_open: true });
     }
-    reach::record(name)?;
+    let record = reach::record(name)?;
+    let how = &args.how;
+    // Where it is to be reached over NBD says that it is to be.
+    let via = args.via.unwrap_or(if how.is_for_nbd() { Via::Nbd } else { record.via });
+    if via == Via::Kernel {
+        if how.is_for_nbd() {
+            return Err(usage(
+                "a set in the kernel is a block device, and has neither addresses nor certificates",
+            ));
+        }
+        let device = kernel::activate(&Target::load()?, &record, how.in_kernel())?;
+        return Ok(Opened { name: name.to_owned(), uris: Vec::new(), device: Some(device), was_open: false });
+    }
+    serve(folders, name, how)
+}
+
+/// Starts a server in the background.
+fn serve(folders: &Folders, name: &str, how: &How) -> Result<Opened> {
     folders.make_runtime()?;
     let log_path = folders.log(name);
     let (log, log_start) = open_log(&log_path)?;
@@ -125,7 +157,7 @@ fn open(folders: &Folders, name: &str, how: &How) -> Result<Opened> {
         complain(&format!("dm-remap: {name}: {WARNING}{}", warning.1));
     }
     let uris = line.split_ascii_whitespace().filter(|word| word.starts_with("nbd")).map(str::to_owned);
-    Ok(Opened { name: name.to_owned(), uris: uris.collect(), was_open: false })
+    Ok(Opened { name: name.to_owned(), uris: uris.collect(), device: None, was_open: false })
 }
 
 /// The log to append to, and where that begins.

@@ -22,7 +22,7 @@ const SHOWN: usize = 20;
 /// Sectors that can be read are carried over; those that cannot are recorded as lost.
 #[derive(Debug, clap::Args)]
 pub struct RemapArgs {
-    /// The name of a set, or the path of its control socket.
+    /// The name of a set, or the path of its device or control socket.
     #[arg(value_name = "NAME")]
     name: String,
     #[arg(value_name = "RANGE", required = true, value_parser = range::parse, help = range::HELP)]
@@ -66,7 +66,7 @@ pub struct UnmapArgs {
 
 #[derive(Debug, clap::Args)]
 struct Where {
-    /// The name of a set, or the path of its control socket.
+    /// The name of a set, or the path of its device or control socket.
     #[arg(value_name = "NAME")]
     name: String,
     #[arg(value_name = "RANGE", value_parser = range::parse, help = range::HELP)]

@@ -9,6 +9,7 @@ use crate::exit::{Outcome, refusal};
 use crate::reach;
 use crate::spare::SpareDisk;
 use crate::state::{Folders, Record, SetName};
+use crate::via::{Choice, VIA_VARIABLE, Via};
 
 /// Remembers a set that was made elsewhere, so that `open` finds it by its name.
 ///
@@ -24,6 +25,9 @@ pub struct RememberArgs {
     /// Call it so here [default: the name it was made with].
     #[arg(long, value_name = "NAME")]
     name: Option<SetName>,
+    /// Where `open` is to run it [default: in the kernel where that can be].
+    #[arg(long, value_enum, env = VIA_VARIABLE)]
+    via: Option<Via>,
 }
 
 /// Forgets sets that are closed. What lies on their disks stays; `remember` brings them back.
@@ -78,8 +82,9 @@ pub fn remember(args: &RememberArgs) -> Result<Outcome> {
     if folders.find(&name)?.is_some() {
         return Err(refusal(format!("there is a set called `{name}` already: choose another with --name")));
     }
+    let via = args.via.unwrap_or_else(|| Choice::of_machine(spares.iter().chain([&main])).via);
     let spares = spares.iter().map(disks::as_text).collect::<Result<Vec<_>>>()?;
-    let record = Record::new(name.as_str(), uuid.to_string(), disks::as_text(&main)?, spares);
+    let record = Record::new(name.as_str(), uuid.to_string(), disks::as_text(&main)?, spares, via);
     record.write(&folders.record(&name), false)?;
     crate::text::say(&format!("remembered {name}\nNext: dm-remap open {name}"))?;
     Ok(Outcome::Done)
@@ -88,7 +93,7 @@ pub fn remember(args: &RememberArgs) -> Result<Outcome> {
 pub fn forget(args: &ForgetArgs) -> Result<Outcome> {
     let folders = Folders::of_user()?;
     for name in &args.names {
-        if reach::running(name.as_str(), reach::PATIENCE)?.is_some() {
+        if reach::open(name.as_str(), reach::PATIENCE)?.is_some() {
             return Err(refusal(format!("{name} is open: dm-remap close {name} first")));
         }
         reach::record(name.as_str())?;

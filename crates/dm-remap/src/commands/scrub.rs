@@ -8,7 +8,7 @@ use remap_serve::control::response::Scrub;
 
 use crate::exit::{Outcome, refusal};
 use crate::progress::Progress;
-use crate::reach::{self, Reached};
+use crate::reach;
 use crate::text::{count, size};
 
 /// How often a scan that is waited for is looked at.
@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// must be open, and stays in use.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The name of a set, or the path of its control socket.
+    /// The name of a set, or the path of its device or control socket.
     #[arg(value_name = "NAME")]
     name: String,
     #[arg(value_enum)]
@@ -47,14 +47,13 @@ enum Action {
 }
 
 pub fn run(args: &Args) -> Result<Outcome> {
-    let Some(client) = reach::running(&args.name, reach::PATIENCE)? else {
+    let Some(mut set) = reach::open(&args.name, reach::PATIENCE)? else {
         reach::record(&args.name)?;
         return Err(refusal(format!(
             "{0} is closed, and only an open set is scanned: dm-remap open {0}",
             args.name
         )));
     };
-    let mut set = Reached::Running(client);
     let request = match args.action {
         Action::Start => Request::ScrubStart { rate_bytes_per_s: args.rate },
         Action::Stop => Request::ScrubStop,

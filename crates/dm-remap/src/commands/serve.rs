@@ -21,6 +21,7 @@ use signal_hook::iterator::Signals;
 
 use crate::disks::{self, SetDisks};
 use crate::exit::{Outcome, usage};
+use crate::kernel::Opening;
 use crate::reach;
 use crate::state::Record;
 use log::Log;
@@ -96,6 +97,21 @@ impl How {
             accept_other_main: self.accept_other_main,
             accept_lost_pages: self.accept_lost_pages,
             accept_missing_spares: self.accept_missing_spares,
+        }
+    }
+
+    /// Whether it says anything that only means something to NBD clients.
+    pub fn is_for_nbd(&self) -> bool {
+        !self.nbd.is_empty() || self.tls.is_some() || self.allow_remote
+    }
+
+    /// What of it is for sets in the kernel, too.
+    pub fn in_kernel(&self) -> Opening {
+        Opening {
+            read_only: self.read_only,
+            accept_other_main: self.accept_other_main,
+            accept_missing_spares: self.accept_missing_spares,
+            accept_lost_pages: self.accept_lost_pages,
         }
     }
 

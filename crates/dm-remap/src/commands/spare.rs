@@ -1,12 +1,15 @@
 //! `spare`: one more, one less, or which there are.
 
+mod running;
+
 use anyhow::{Context as _, Result};
 use remap_io::disk::{DiskSpec, OpenOptions};
 use remap_io::members::{ChangeError, CreateError, add_spare, remove_spare, scan};
 
 use crate::disks::{self, SetDisks};
 use crate::exit::{Outcome, refusal};
-use crate::reach;
+use crate::kernel::KernelSet;
+use crate::reach::{self, Reached};
 use crate::state::{Folders, Record, SetName};
 use crate::text::table::Table;
 use crate::text::{grouped, size};
@@ -15,11 +18,11 @@ use super::create::ask_before_overwriting;
 
 /// Lists the spares of a set, adds one, or removes one.
 ///
-/// To add or remove one, the set must be closed. What lies on a spare that is removed is carried to the others
-/// first.
+/// To add or remove one, a set in user space must be closed; one in the kernel stays in use. What lies on a spare
+/// that is removed is carried to the others first.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The name of a set; for list also the path of its control socket.
+    /// The name of a set; or the path of its device; for list also that of its control socket.
     #[arg(value_name = "NAME")]
     name: String,
     #[command(subcommand)]
@@ -57,20 +60,27 @@ enum Action {
 pub fn run(args: &Args) -> Result<Outcome> {
     match &args.action {
         Action::List { json } => list(&args.name, *json),
-        Action::Add { disk, force, yes } => add(&closed(&args.name)?, disk, *force, *yes),
-        Action::Remove { disk } => remove(&closed(&args.name)?, disk),
+        Action::Add { disk, force, yes } => match running(&args.name)? {
+            Some(set) => running::add(&set, disk),
+            None => add(&reach::record(&args.name)?, disk, *force, *yes),
+        },
+        Action::Remove { disk } => match running(&args.name)? {
+            Some(set) => running::remove(&set, disk),
+            None => remove(&reach::record(&args.name)?, disk),
+        },
     }
 }
 
-/// The record of a set that no server runs.
-fn closed(name: &str) -> Result<Record> {
-    if reach::running(name, reach::PATIENCE)?.is_some() {
-        return Err(refusal(format!(
-            "{name} is open, and its spares are changed while it is closed: dm-remap close {name}, then this again, then \
-             dm-remap open {name}"
-        )));
+/// The set, if the kernel runs it; a refusal if a server does.
+fn running(name: &str) -> Result<Option<KernelSet>> {
+    match reach::open(name, reach::PATIENCE)? {
+        Some(Reached::Kernel(set)) => Ok(Some(set)),
+        Some(Reached::Served(_) | Reached::Closed(_)) => Err(refusal(format!(
+            "{name} is open in user space, where spares are changed while it is closed: dm-remap close {name}, then this \
+             again, then dm-remap open {name}"
+        ))),
+        None => Ok(None),
     }
-    reach::record(name)
 }
 
 fn list(name: &str, json: bool) -> Result<Outcome> {
@@ -163,5 +173,5 @@ fn remove(record: &Record, which: &str) -> Result<Outcome> {
 fn remember(record: &Record, spares: Vec<String>) -> Result<()> {
     let name: SetName = record.name.parse().map_err(anyhow::Error::msg)?;
     let path = Folders::of_user()?.record(&name);
-    Record::new(&record.name, record.set.clone(), record.main.clone(), spares).write(&path, true)
+    Record::new(&record.name, record.set.clone(), record.main.clone(), spares, record.via).write(&path, true)
 }

@@ -1,5 +1,9 @@
 //! `status`: the facts about one set at a glance.
 
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
+use std::time::Duration;
+
 use anyhow::Result;
 use remap_serve::control::Status;
 use serde::Serialize;
@@ -11,35 +15,68 @@ use crate::text::{count, grouped, size, table};
 /// Shows the facts about a set at a glance.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The name of a set, or the path of its control socket.
+    /// The name of a set, or the path of its device or control socket.
     #[arg(value_name = "NAME")]
     name: String,
-    /// Print everything that is known as JSON.
+    /// Show them again and again, so many seconds apart, until the set is closed or this is ended.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86400))]
+    watch: Option<u64>,
+    /// Print everything that is known as JSON; with --watch, a line each time.
     #[arg(long)]
     json: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize)]
 struct Facts<'s> {
     open: bool,
+    /// Of a set that the kernel runs.
+    device: Option<&'s Path>,
     #[serde(flatten)]
     status: &'s Status,
 }
 
 pub fn run(args: &Args) -> Result<Outcome> {
-    let mut set = reach::look(&args.name)?;
-    let status = set.status()?;
-    let open = set.is_running();
-    if args.json {
-        crate::text::print_json(&Facts { open, status: &status })?;
-    } else {
-        crate::text::print(&tell(&status, open))?;
+    let Some(seconds) = args.watch else {
+        show(args)?;
+        return Ok(Outcome::Done);
+    };
+    let is_terminal = !args.json && io::stdout().is_terminal();
+    loop {
+        if is_terminal {
+            // To the upper left corner, and nothing below.
+            crate::text::print("\x1b[H\x1b[J")?;
+        }
+        let is_open = show(args)?;
+        if !is_open {
+            return Ok(Outcome::Done);
+        }
+        if !is_terminal && !args.json {
+            crate::text::say("")?;
+        }
+        std::thread::sleep(Duration::from_secs(seconds));
     }
-    set.finish()?;
-    Ok(Outcome::Done)
 }
 
-fn tell(status: &Status, open: bool) -> String {
+/// Shows the facts once; whether the set is open.
+fn show(args: &Args) -> Result<bool> {
+    let mut set = reach::look(&args.name)?;
+    let status = set.status()?;
+    let open = set.is_open();
+    let node = set.node();
+    let facts = Facts { open, device: node.as_deref(), status: &status };
+    if args.json && args.watch.is_some() {
+        crate::text::say(&serde_json::to_string(&facts)?)?;
+    } else if args.json {
+        crate::text::print_json(&facts)?;
+    } else {
+        crate::text::print(&tell(&facts))?;
+    }
+    set.finish()?;
+    Ok(open)
+}
+
+fn tell(facts: &Facts<'_>) -> String {
+    let Facts { open, device, status } = *facts;
     let state = if open { format!("open, {}", status.state) } else { "closed".into() };
     let main = status.main.as_deref().unwrap_or("missing");
     let errors = status.read_errors + status.write_errors;
@@ -96,14 +133,17 @@ fn tell(status: &Status, open: bool) -> String {
             ),
         ));
         lines.push(("scrub", super::scrub::tell(&status.scrub)));
-        let server = &status.server;
-        let uris = super::list::uris(status).join(" ");
-        lines.push((
-            "server",
-            format!("process {}, {}: {uris}", server.pid, count(server.connections, "client")),
-        ));
+        lines.push(match device {
+            Some(device) => ("device", format!("{}, run by the kernel", device.display())),
+            None => ("server", server(status)),
+        });
     }
     table::pairs(&lines)
+}
+
+fn server(status: &Status) -> String {
+    let uris = super::list::uris(status).join(" ");
+    format!("process {}, {}: {uris}", status.server.pid, count(status.server.connections, "client"))
 }
 
 fn lost(sectors: u64) -> String {

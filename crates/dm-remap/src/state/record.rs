@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::via::Via;
+
 /// The only version there is.
 const VERSION: u32 = 1;
 
@@ -23,12 +25,20 @@ pub struct Record {
     pub main: String,
     /// The spares in their order, as on a command line.
     pub spares: Vec<String>,
+    /// Where `open` runs it unless told otherwise.
+    #[serde(default = "nbd")]
+    pub via: Via,
+}
+
+/// Where sets ran whose records do not say it.
+fn nbd() -> Via {
+    Via::Nbd
 }
 
 impl Record {
     /// A record to be written.
-    pub fn new(name: &str, set: String, main: String, spares: Vec<String>) -> Self {
-        Self { version: VERSION, name: name.to_owned(), set, main, spares }
+    pub fn new(name: &str, set: String, main: String, spares: Vec<String>, via: Via) -> Self {
+        Self { version: VERSION, name: name.to_owned(), set, main, spares, via }
     }
 
     /// Reads the record in `path`; `None` when there is none.

@@ -82,6 +82,8 @@ impl Play {
             .current_dir(self.folder())
             .env("DM_REMAP_STATE_DIR", self.path("state"))
             .env("DM_REMAP_RUNTIME_DIR", self.path("run"))
+            // Whatever this machine's kernel has.
+            .env("DM_REMAP_VIA", "nbd")
             .stdin(Stdio::null());
         command
     }

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
 use remap_serve::control::Status;
-use remap_serve::control::response::Mapping;
 
 use crate::exit::refusal;
+use crate::reach::Mapping;
 
 /// A line of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

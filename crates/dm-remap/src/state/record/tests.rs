@@ -1,7 +1,8 @@
 use super::Record;
+use crate::via::Via;
 
 fn record() -> Record {
-    Record::new("a", "7".into(), "/dev/x".into(), vec!["faulty:/s,faults=/f".into()])
+    Record::new("a", "7".into(), "/dev/x".into(), vec!["faulty:/s,faults=/f".into()], Via::Kernel)
 }
 
 #[test]
@@ -38,4 +39,13 @@ fn what_is_no_record_is_told_by_its_path() {
     let newer = serde_json::to_string(&Record { version: 2, ..record() }).unwrap();
     std::fs::write(&path, newer).unwrap();
     assert!(Record::read(&path).unwrap_err().to_string().contains("another version"));
+}
+
+#[test]
+fn sets_of_records_that_do_not_say_where_run_in_user_space() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.json");
+    let text = r#"{"version": 1, "name": "a", "set": "7", "main": "/dev/x", "spares": ["/dev/y"]}"#;
+    std::fs::write(&path, text).unwrap();
+    assert_eq!(Record::read(&path).unwrap().unwrap().via, Via::Nbd);
 }

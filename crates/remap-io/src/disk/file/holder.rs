@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
-use rustix::fs::{Dev, major, minor};
+use rustix::fs::{Dev, Stat, major, minor};
 
 /// The process that locks the file with this device and inode number, as ` by NAME (process ID)`, or nothing.
 pub(super) fn of_lock(device: Dev, inode: u64) -> String {
@@ -36,6 +36,19 @@ fn locking_process(locks: &str, major: u32, minor: u32, inode: u64) -> Option<u3
     })
 }
 
+/// The loop device that is made of a file, such as a set that the kernel runs has: it asks nobody for a lock.
+pub(super) fn loop_device_of(file: &Stat) -> Option<String> {
+    loop_device_in(Path::new("/sys/block"), file)
+}
+
+fn loop_device_in(devices: &Path, file: &Stat) -> Option<String> {
+    names(devices).into_iter().filter(|name| name.starts_with("loop")).find_map(|name| {
+        let backing = fs::read_to_string(devices.join(&name).join("loop/backing_file")).ok()?;
+        let found = rustix::fs::stat(backing.trim_end_matches('\n')).ok()?;
+        (found.st_dev == file.st_dev && found.st_ino == file.st_ino).then(|| format!("/dev/{name}"))
+    })
+}
+
 /// What has claimed a block device, as ` by …`, or nothing: devices stacked on it or on its partitions, and
 /// places where they are mounted.
 pub(super) fn of_device(directory: &Path) -> String {
@@ -54,7 +67,12 @@ fn claims(directory: &Path, mounts: &str) -> Vec<String> {
     );
     let mut found = Vec::new();
     for device in devices {
-        found.extend(names(&device.join("holders")));
+        for holder in names(&device.join("holders")) {
+            let mapped = fs::read_to_string(device.join("holders").join(&holder).join("dm/name"));
+            found.push(
+                mapped.map_or(holder, |name| format!("the mapped device {}", name.trim_end().escape_debug())),
+            );
+        }
         let number = fs::read_to_string(device.join("dev")).unwrap_or_default();
         found.extend(mount_points(mounts, number.trim_end()).map(|place| format!("a mount on {place}")));
     }

@@ -40,7 +40,8 @@ pub struct OpenOptions {
     pub read_only: bool,
     /// Whether IO goes past the page cache.
     pub direct: DirectIo,
-    /// Whether others are kept out while it is open: `flock` for both kinds, and for block devices opened
+    /// Whether others are kept out while it is open, and it is left alone when others have it: `flock` for both kinds,
+    /// loop devices for files, and for block devices opened
     /// for writing also the kernel's exclusive claim (`O_EXCL`), which mounts and device-mapper respect.
     pub lock: bool,
 }
@@ -148,6 +149,9 @@ impl Opening<'_> {
         }
         if self.options.lock {
             self.lock(&descriptor, &after)?;
+            if !is_block_device && let Some(device) = holder::loop_device_of(&after) {
+                return Err(self.in_use(format!(" by {device}, a loop device")));
+            }
         }
         let mut facts = if is_block_device {
             self.device_facts(&descriptor, &after)?
