@@ -6,6 +6,7 @@ mod bench;
 mod kernels;
 mod kmod;
 mod lab;
+mod machine;
 mod metadata;
 mod mutants;
 mod package;
@@ -46,6 +47,8 @@ enum Command {
     Lab(lab::Args),
     /// Makes the Debian packages.
     Package(package::Args),
+    /// Installs the packages on a Debian whose root file system lies on a set, and boots it.
+    Machine(machine::Args),
     /// Checks the habits of the codebase that no compiler checks.
     Tidy,
 }
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Kmod(args) => kmod::run(&args),
         Command::Lab(args) => lab::run(&args),
         Command::Package(args) => package::run(&args),
+        Command::Machine(args) => machine::run(&args),
         Command::Tidy => tidy::run(),
     };
     if let Err(error) = result {

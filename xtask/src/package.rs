@@ -4,11 +4,14 @@ mod command;
 mod deb;
 mod dkms;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Result;
 
-use crate::workspace;
+pub use deb::VERSION;
+
+use crate::{process, workspace};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -19,13 +22,19 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<()> {
     let out = args.out.clone().unwrap_or_else(|| workspace::target().join("package"));
-    for package in build(&out)? {
+    for package in build(VERSION, &out)? {
         println!("{}", package.display());
     }
     Ok(())
 }
 
-/// Builds both packages into `out`, the command's first.
-pub fn build(out: &std::path::Path) -> Result<[PathBuf; 2]> {
-    Ok([command::build(out)?, dkms::build(out)?])
+/// Builds both packages into `out`, the command's first. An error of Debian's own checker is one.
+pub fn build(version: &str, out: &Path) -> Result<[PathBuf; 2]> {
+    let packages = [command::build(version, out)?, dkms::build(version, out)?];
+    let mut lintian = Command::new("lintian");
+    lintian.args(["--allow-root", "--fail-on", "error"]).args(&packages);
+    // Of a version that is no release, it says so.
+    lintian.args(["--suppress-tags", "latest-changelog-entry-without-new-version"]);
+    process::run(&mut lintian)?;
+    Ok(packages)
 }

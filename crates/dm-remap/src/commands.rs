@@ -13,6 +13,7 @@ pub mod mappings;
 pub mod metadata;
 pub mod open;
 pub mod order;
+pub mod probe;
 pub mod remember;
 pub mod scan;
 pub mod scrub;

@@ -11,5 +11,5 @@ mod set;
 mod target;
 
 pub use activate::{Opening, activate, plain};
-pub use set::{KernelSet, all, find};
+pub use set::{KernelSet, UUID_PREFIX, all, find};
 pub use target::{TARGET, Target};

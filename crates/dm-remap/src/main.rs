@@ -8,6 +8,7 @@ mod commands;
 mod confirm;
 mod disks;
 mod exit;
+mod found;
 mod kernel;
 mod progress;
 mod reach;

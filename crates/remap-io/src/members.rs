@@ -54,6 +54,14 @@ pub fn scan(disk: &dyn Disk) -> SuperblockScan {
     bare.run(async |port: &Port<'_>| read_superblocks(port, Device::Spare(0)).await)
 }
 
+/// The UUID of what a disk holds that tells it from others, as `blkid` shows it; empty when there is none that is
+/// known. Of a main disk, parts may have moved: what its set was told then is not found here.
+pub fn contents_uuid(disk: &dyn Disk) -> String {
+    let facts = disk.facts();
+    let read = |start, into: &mut [u8]| disk.read(start, into);
+    Contents::look(facts.sectors, facts.logical_block_bytes, read).id().to_owned()
+}
+
 /// Disks without a running set.
 pub(crate) struct Bare<'d> {
     pub main: Option<&'d dyn Disk>,

@@ -10,15 +10,25 @@ use super::deb::{Package, packaging};
 use crate::{process, workspace};
 
 /// Files of `packaging/` and where they go.
-const TEXTS: [(&str, &str); 0] = [];
+const TEXTS: [(&str, &str); 2] = [
+    ("udev/65-dm-remap.rules", "usr/lib/udev/rules.d/65-dm-remap.rules"),
+    ("systemd/dm-remap-open@.service", "usr/lib/systemd/system/dm-remap-open@.service"),
+];
+/// The same for what is run.
+const SCRIPTS: [(&str, &str); 4] = [
+    ("initramfs-tools/hooks/dm-remap", "usr/share/initramfs-tools/hooks/dm-remap"),
+    ("initramfs-tools/scripts/local-top/dm-remap", "usr/share/initramfs-tools/scripts/local-top/dm-remap"),
+    ("dracut/90dm-remap/module-setup.sh", "usr/lib/dracut/modules.d/90dm-remap/module-setup.sh"),
+    ("dracut/90dm-remap/dm-remap-open.sh", "usr/lib/dracut/modules.d/90dm-remap/dm-remap-open.sh"),
+];
 
-pub fn build(out: &Path) -> Result<PathBuf> {
+pub fn build(version: &str, out: &Path) -> Result<PathBuf> {
     let mut cargo = Command::new("cargo");
     process::run(
         cargo.args(["build", "--release", "--locked", "--package=dm-remap"]).current_dir(workspace::root()),
     )?;
     let built = workspace::target().join("release/dm-remap");
-    let package = Package::new("dm-remap", out)?;
+    let package = Package::new("dm-remap", version, out)?;
     let program = package.place("usr/bin/dm-remap")?;
     process::output(Command::new("strip").arg("-o").arg(&program).arg(&built))?;
     let pages = package.place("usr/share/man/man1")?;
@@ -37,6 +47,9 @@ pub fn build(out: &Path) -> Result<PathBuf> {
     }
     for (from, path) in TEXTS {
         package.text(&packaging(from), path)?;
+    }
+    for (from, path) in SCRIPTS {
+        package.script(&packaging(from), path)?;
     }
     let libraries = libraries(out, &program)?;
     package.finish(out, &libraries)

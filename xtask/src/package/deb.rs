@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::{process, workspace};
 
-/// Every package's version.
+/// The version of what is built here.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The project has no address of its own: who distributes the packages puts theirs here.
 const MAINTAINER: &str = "dm-remap authors <dm-remap@packages.invalid>";
@@ -17,22 +17,23 @@ const MAINTAINER: &str = "dm-remap authors <dm-remap@packages.invalid>";
 /// A package that is being put together.
 pub struct Package {
     name: &'static str,
+    version: String,
     /// The tree, which becomes `/`.
     root: PathBuf,
 }
 
 impl Package {
     /// An empty one; what an earlier build left is removed.
-    pub fn new(name: &'static str, out: &Path) -> Result<Self> {
+    pub fn new(name: &'static str, version: &str, out: &Path) -> Result<Self> {
         let root = out.join("staging").join(name);
         if root.is_dir() {
             fs::remove_dir_all(&root)?;
         }
         fs::create_dir_all(&root)?;
-        let package = Self { name, root };
+        let package = Self { name, version: version.to_owned(), root };
         let own = format!("usr/share/doc/{name}");
         package.text(&packaging("deb/copyright"), &format!("{own}/copyright"))?;
-        package.write(&format!("{own}/changelog"), changelog(name)?.as_bytes())?;
+        package.write(&format!("{own}/changelog"), changelog(name, version)?.as_bytes())?;
         package.compress(&format!("{own}/changelog"))?;
         Ok(package)
     }
@@ -53,7 +54,7 @@ impl Package {
 
     /// Puts the text of `from` at `path`, with what it leaves open filled in.
     pub fn text(&self, from: &Path, path: &str) -> Result<()> {
-        self.write(path, fill(from, &[])?.as_bytes())
+        self.write(path, fill(from, &[("VERSION", &self.version)])?.as_bytes())
     }
 
     /// The same for what is run.
@@ -75,7 +76,7 @@ impl Package {
         for entry in fs::read_dir(&own)? {
             let path = entry?.path();
             let name = path.file_name().context("a file has a name")?.to_string_lossy().into_owned();
-            let text = fill(&path, &[("SIZE", &size), ("LIBRARIES", libraries)])?;
+            let text = fill(&path, &[("VERSION", &self.version), ("SIZE", &size), ("LIBRARIES", libraries)])?;
             self.write(&format!("DEBIAN/{name}"), text.as_bytes())?;
             if text.starts_with("#!") {
                 set_mode(&self.place(&format!("DEBIAN/{name}"))?, 0o755)?;
@@ -85,7 +86,7 @@ impl Package {
         for folder in folders(&self.root)? {
             set_mode(&folder, 0o755)?;
         }
-        let archive = out.join(format!("{}_{VERSION}_amd64.deb", self.name));
+        let archive = out.join(format!("{}_{}_amd64.deb", self.name, self.version));
         let mut build = Command::new("dpkg-deb");
         build.args(["--root-owner-group", "-Zxz", "--build"]).arg(&self.root).arg(&archive);
         process::output(build.env("SOURCE_DATE_EPOCH", last_change()?))?;
@@ -107,17 +108,17 @@ pub fn packaging(path: &str) -> PathBuf {
 /// The text of `path`, with `@WORD@` replaced.
 fn fill(path: &Path, words: &[(&str, &str)]) -> Result<String> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let fixed = [("VERSION", VERSION), ("MAINTAINER", MAINTAINER)];
+    let fixed = [("MAINTAINER", MAINTAINER)];
     let words = fixed.iter().chain(words);
     Ok(words.fold(text, |text, (word, value)| text.replace(&format!("@{word}@"), value)))
 }
 
 /// The package manager's changelog has an entry a release and leads to the project's own.
-fn changelog(name: &str) -> Result<String> {
+fn changelog(name: &str, version: &str) -> Result<String> {
     let date =
         process::output(Command::new("date").args(["-R", "-u", "-d", &format!("@{}", last_change()?)]))?;
     Ok(format!(
-        "{name} ({VERSION}) unstable; urgency=medium\n\n  * What is new is told in CHANGELOG.md of the project.\n\n \
+        "{name} ({version}) unstable; urgency=medium\n\n  * What is new is told in CHANGELOG.md of the project.\n\n \
          -- {MAINTAINER}  {}\n",
         date.trim()
     ))

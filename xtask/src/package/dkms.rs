@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::deb::{Package, VERSION, packaging};
+use super::deb::{Package, packaging};
 use crate::{kmod, workspace};
 
-pub fn build(out: &Path) -> Result<PathBuf> {
-    let package = Package::new("dm-remap-dkms", out)?;
-    let home = format!("usr/src/dm-remap-{VERSION}");
+pub fn build(version: &str, out: &Path) -> Result<PathBuf> {
+    let package = Package::new("dm-remap-dkms", version, out)?;
+    let home = format!("usr/src/dm-remap-{version}");
     for entry in fs::read_dir(workspace::root().join("kmod"))? {
         let path = entry?.path();
         if kmod::is_source(&path) {

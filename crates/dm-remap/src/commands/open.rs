@@ -4,14 +4,17 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
 use crate::exit::{self, Outcome, refusal, usage};
+use crate::found;
 use crate::kernel::{self, Target};
 use crate::reach::{self, Reached};
-use crate::state::Folders;
+use crate::state::{Folders, Record};
 use crate::text::complain;
 use crate::via::Via;
 
@@ -26,12 +29,18 @@ const LOG_BYTES: u64 = 1 << 20;
 /// Sets that are open already stay as they are.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The names of sets.
+    /// The names of sets, or their UUIDs.
     #[arg(value_name = "NAME", required_unless_present = "all")]
     names: Vec<String>,
     /// All sets that are remembered.
     #[arg(long, conflicts_with = "names")]
     all: bool,
+    /// With --all: also sets that nobody has remembered here and whose disks are all there.
+    #[arg(long, requires = "all")]
+    found: bool,
+    /// Wait so many seconds for disks that are not there yet.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true)]
+    wait: u64,
     /// Where they run [default: as they were made].
     #[arg(long, value_enum)]
     via: Option<Via>,
@@ -54,7 +63,7 @@ struct Opened {
 
 pub fn run(args: &Args) -> Result<Outcome> {
     let folders = Folders::of_user()?;
-    let names = if args.all { all_names(&folders)? } else { args.names.clone() };
+    let names = if args.all { all_names(&folders, args.found)? } else { args.names.clone() };
     if names.len() > 1 && !args.how.nbd.is_empty() {
         return Err(usage("--nbd is one server's address: open one set at a time with it"));
     }
@@ -88,25 +97,68 @@ pub fn run(args: &Args) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn all_names(folders: &Folders) -> Result<Vec<String>> {
-    let (records, troubles) = folders.records()?;
+fn all_names(folders: &Folders, with_found: bool) -> Result<Vec<String>> {
+    let (mut records, mut troubles) = folders.records()?;
+    if with_found {
+        let (found, incomplete) = found::sets()?;
+        let is_new = |new: &Record| records.iter().all(|known| known.set != new.set);
+        let found: Vec<Record> = found.into_iter().filter(is_new).collect();
+        records.extend(found);
+        troubles.extend(incomplete);
+    }
     for trouble in troubles {
         complain(&format!("dm-remap: {trouble:#}"));
     }
-    Ok(records.into_iter().map(|record| record.name).collect())
+    // Of sets that nobody has remembered two may have the same name.
+    let is_only = |name: &str| records.iter().filter(|record| record.name == name).count() == 1;
+    Ok(records.iter().map(|r| if is_only(&r.name) { r.name.clone() } else { r.set.clone() }).collect())
+}
+
+/// The record of a set by its name or UUID, with its disks where they are now. Waits for them as long as it may.
+fn find(folders: &Folders, name: &str, wait: Duration) -> Result<Record> {
+    let deadline = Instant::now() + wait;
+    loop {
+        let is_it = |record: &&Record| record.name == name || record.set == name;
+        let known = folders.records()?.0.iter().find(is_it).cloned();
+        if let Some(record) = known.as_ref().filter(|record| found::is_in_place(record)) {
+            return Ok(record.clone());
+        }
+        let set = known.as_ref().map_or(name, |record| &record.set);
+        let (found, incomplete) = found::sets()?;
+        let mut fitting =
+            found.into_iter().filter(|record| record.set == set || known.is_none() && record.name == set);
+        match (fitting.next(), fitting.next()) {
+            (Some(only), None) => {
+                let Some(known) = known else { return Ok(only) };
+                return Ok(Record::new(&known.name, only.set, only.main, only.spares, known.via));
+            }
+            (Some(_), Some(_)) => {
+                return Err(refusal(format!(
+                    "several sets are called `{name}`: give the UUID of one, which dm-remap scan shows"
+                )));
+            }
+            (None, _) if Instant::now() < deadline => thread::sleep(Duration::from_millis(500)),
+            // Opening it tells what is wrong with what is remembered.
+            (None, _) => {
+                for trouble in incomplete {
+                    complain(&format!("dm-remap: {trouble:#}"));
+                }
+                return known.map_or_else(|| reach::record(name), Ok);
+            }
+        }
+    }
 }
 
 fn open(folders: &Folders, name: &str, args: &Args) -> Result<Opened> {
-    if let Some(mut set) = reach::open(name, reach::PATIENCE)? {
-        let device = match &set {
-            Reached::Kernel(set) => Some(set.make_node()?),
-            Reached::Served(_) | Reached::Closed(_) => None,
-        };
-        let status = set.status()?;
-        let uris = super::list::uris(&status);
-        return Ok(Opened { name: name.to_owned(), uris, device, was_open: true });
+    if let Some(opened) = open_already(name)? {
+        return Ok(opened);
     }
-    let record = reach::record(name)?;
+    let record = find(folders, name, Duration::from_secs(args.wait))?;
+    let name = record.name.as_str();
+    // It may have been asked for by its UUID, or be there since.
+    if let Some(opened) = open_already(name)? {
+        return Ok(opened);
+    }
     let how = &args.how;
     // Where it is to be reached over NBD says that it is to be.
     let via = args.via.unwrap_or(if how.is_for_nbd() { Via::Nbd } else { record.via });
@@ -119,7 +171,29 @@ fn open(folders: &Folders, name: &str, args: &Args) -> Result<Opened> {
         let device = kernel::activate(&Target::load()?, &record, how.in_kernel())?;
         return Ok(Opened { name: name.to_owned(), uris: Vec::new(), device: Some(device), was_open: false });
     }
+    // The server is another process, which goes by what is remembered.
+    if let Ok(known) = name.parse()
+        && folders.find(&known)?.as_ref() != Some(&record)
+    {
+        return Err(refusal(format!(
+            "the set {name} was found, but is not remembered here with these disks: dm-remap forget {name} if it is \
+             remembered with others, then dm-remap remember --main {} --spare {}",
+            record.main,
+            record.spares.join(" --spare ")
+        )));
+    }
     serve(folders, name, how)
+}
+
+fn open_already(name: &str) -> Result<Option<Opened>> {
+    let Some(mut set) = reach::open(name, reach::PATIENCE)? else { return Ok(None) };
+    let device = match &set {
+        Reached::Kernel(set) => Some(set.make_node()?),
+        Reached::Served(_) | Reached::Closed(_) => None,
+    };
+    let status = set.status()?;
+    let uris = super::list::uris(&status);
+    Ok(Some(Opened { name: name.to_owned(), uris, device, was_open: true }))
 }
 
 /// Starts a server in the background.

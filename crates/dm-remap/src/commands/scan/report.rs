@@ -11,7 +11,7 @@ use crate::spare::describe;
 use crate::spare::legacy::Legacy;
 use crate::text::{count, size};
 
-use super::Seen;
+use crate::found::{self, Seen};
 
 /// Everything that was found.
 #[derive(Debug, Serialize)]
@@ -237,20 +237,13 @@ fn copies_of(disk: &Seen) -> (usize, Vec<String>) {
     (disk.scan.copies.iter().filter(|state| is_good(state)).count(), damaged.collect())
 }
 
-/// The main disk: by what it is known by among those looked at, else where it was last seen.
+/// The main disk: where it was last seen, else by what it is known by among those looked at.
 fn main_of(superblock: &Superblock, seen: &[Seen]) -> Main {
     let known = &superblock.main;
-    let is_it = |disk: &&Seen| {
-        let same = |now: &Option<String>, then: &str| !then.is_empty() && now.as_deref() == Some(then);
-        let of_whole_disk = same(&disk.wwn, &known.wwn) || same(&disk.serial, &known.serial);
-        disk.sectors == known.sectors && (of_whole_disk || same(&disk.partition_uuid, &known.partition_uuid))
-    };
-    let path = PathBuf::from(known.path.as_str());
-    let is_there = crate::disks::peek(&path).is_ok_and(|disk| disk.facts().sectors == known.sectors);
-    let elsewhere = if is_there { None } else { seen.iter().find(is_it) };
+    let found = found::main_of(superblock, seen);
     Main {
-        path: elsewhere.map_or(known.path.to_string(), |disk| disk.path.display().to_string()),
+        path: found.as_ref().map_or(known.path.to_string(), |path| path.display().to_string()),
         sectors: known.sectors,
-        found: is_there || elsewhere.is_some(),
+        found: found.is_some(),
     }
 }
