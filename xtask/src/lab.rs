@@ -20,6 +20,7 @@ use crate::kernels::{self, Series, zfs};
 use crate::kmod;
 use crate::process::{self, cargo};
 use crate::{setup, workspace};
+pub use boot::can_use_kvm;
 use plan::Scenario;
 use report::Tally;
 use run::Lab;

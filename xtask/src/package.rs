@@ -33,8 +33,6 @@ pub fn build(version: &str, out: &Path) -> Result<[PathBuf; 2]> {
     let packages = [command::build(version, out)?, dkms::build(version, out)?];
     let mut lintian = Command::new("lintian");
     lintian.args(["--allow-root", "--fail-on", "error"]).args(&packages);
-    // Of a version that is no release, it says so.
-    lintian.args(["--suppress-tags", "latest-changelog-entry-without-new-version"]);
     process::run(&mut lintian)?;
     Ok(packages)
 }

@@ -8,37 +8,30 @@ use anyhow::{Context, Result};
 
 use super::disks::{Disks, ROOT_SET};
 use super::root::Root;
+use crate::lab::can_use_kvm;
 use crate::process;
 
 /// Some ten times what it takes on two idle cores whose work is emulation.
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// Boots, and returns what came over the serial port.
+/// Boots, and returns what came over the second serial port.
 pub fn boot(disks: &Disks, root: &Root, number: u32) -> Result<String> {
     let serial = disks.file(&format!("serial-{number}.log"));
     let [kernel, initramfs] = root.boot_files();
     let mut qemu = Command::new("qemu-system-x86_64");
-    qemu.args([
-        "-m",
-        "1G",
-        "-smp",
-        "2",
-        "-accel",
-        "kvm",
-        "-accel",
-        "tcg",
-        "-cpu",
-        "max",
-        "-display",
-        "none",
-        "-no-reboot",
-    ]);
+    qemu.args(["-m", "1G", "-smp", "2", "-display", "none", "-no-reboot"]);
+    let processor =
+        if can_use_kvm() { ["-accel", "kvm", "-cpu", "host"] } else { ["-accel", "tcg", "-cpu", "max"] };
+    qemu.args(processor);
     qemu.arg("-kernel").arg(kernel).arg("-initrd").arg(initramfs);
     qemu.args([
         "-append",
         &format!("root=/dev/mapper/{ROOT_SET} ro console=ttyS0 quiet systemd.show_status=0"),
     ]);
-    qemu.arg("-serial").arg(format!("file:{}", serial.display()));
+    let console = disks.file(&format!("console-{number}.log"));
+    for port in [&console, &serial] {
+        qemu.arg("-serial").arg(format!("file:{}", port.display()));
+    }
     for (name, mebibytes) in Disks::MAINS {
         let rules = disks.bad_sectors(mebibytes, number)?;
         let main = disks.file(&format!("{name}-main"));
@@ -54,7 +47,7 @@ pub fn boot(disks: &Disks, root: &Root, number: u32) -> Result<String> {
     let status = process::logged(&mut qemu, &log, LONGEST)?;
     let said = String::from_utf8_lossy(&fs::read(&serial)?).into_owned();
     let status =
-        status.with_context(|| format!("the machine did not end in time; see {}", serial.display()))?;
+        status.with_context(|| format!("the machine did not end in time; see {}", console.display()))?;
     anyhow::ensure!(status.success(), "qemu ended with {status}; see {}", log.display());
     Ok(said)
 }

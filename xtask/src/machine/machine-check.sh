@@ -1,6 +1,7 @@
 #!/bin/sh
-# Runs on the machine when it is up: tells over the serial port what is as it should be, writes more, and powers off.
-exec > /dev/ttyS0 2>&1
+# Runs on the machine when it is up: tells over the second serial port what is as it should be, writes more, and powers
+# off. The first one is the console, from which a login throws everybody else.
+exec > /dev/ttyS1 2>&1
 echo
 
 check() {
