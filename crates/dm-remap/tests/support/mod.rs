@@ -3,6 +3,7 @@
 //! Each test file compiles this by itself and uses a part of it.
 #![allow(dead_code, reason = "no test file uses all of it")]
 
+pub mod metrics;
 pub mod nbd;
 
 use std::fs;
