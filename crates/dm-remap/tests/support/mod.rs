@@ -5,6 +5,7 @@
 
 pub mod metrics;
 pub mod nbd;
+pub mod scrape;
 
 use std::fs;
 use std::io::ErrorKind;

@@ -63,13 +63,11 @@ pub fn at_all() -> Result<Vec<Look>> {
 }
 
 fn in_kernel(set: &kernel::KernelSet) -> Look {
-    match set.status() {
-        Ok(status) => Look::answered(set.name(), status),
-        Err(_) => {
-            let state = if set.is_halted() { HALTED } else { UNREACHABLE };
-            Look::silent(set.name(), set.made_for().ok().flatten(), state)
-        }
+    if let Ok(status) = set.status() {
+        return Look::answered(set.name(), status);
     }
+    let state = if set.is_halted() { HALTED } else { UNREACHABLE };
+    Look::silent(set.name(), set.made_for().ok().flatten(), state)
 }
 
 /// What a server says of its set; `None` when the kernel runs it by now.
