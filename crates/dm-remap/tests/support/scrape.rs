@@ -17,8 +17,13 @@ pub struct Monitor {
 impl Monitor {
     /// One that looks every second, with further arguments.
     pub fn start(play: &Play, args: &[&str]) -> Self {
+        Self::start_with(play, args, Stdio::inherit())
+    }
+
+    /// The same, with a standard error.
+    pub fn start_with(play: &Play, args: &[&str], errors: impl Into<Stdio>) -> Self {
         let all = [&["monitor", "--listen", "127.0.0.1:0", "--every", "1"], args].concat();
-        let mut child = play.command(&all).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = play.command(&all).stdout(Stdio::piped()).stderr(errors).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let at = line.strip_prefix("listening on http://").and_then(|rest| rest.strip_suffix("/metrics\n"));

@@ -30,15 +30,20 @@ pub struct Look {
     pub state: String,
     /// Nothing of a set that is halted or unreachable.
     pub status: Option<Status>,
+    /// When no slot will be free, in seconds from the look; `None` where that is not known. One look by itself
+    /// cannot tell it.
+    pub full_in_s: Option<u64>,
 }
 
 impl Look {
     fn answered(name: String, status: Status) -> Self {
-        Self { name, uuid: status.uuid.clone(), state: status.state.clone(), status: Some(status) }
+        let (uuid, state) = (status.uuid.clone(), status.state.clone());
+        Self { name, uuid, state, status: Some(status), full_in_s: None }
     }
 
     fn silent(name: String, uuid: Option<String>, state: &str) -> Self {
-        Self { name, uuid: uuid.unwrap_or_default(), state: state.to_owned(), status: None }
+        let (uuid, state) = (uuid.unwrap_or_default(), state.to_owned());
+        Self { name, uuid, state, status: None, full_in_s: None }
     }
 
     fn is_of_same_set(&self, other: &Self) -> bool {

@@ -103,6 +103,17 @@ pub fn show(looks: &[Look], at_unix_s: u64) -> String {
             line(&mut text, "dm_remap_state", &[name, uuid, ("state", state)], (look.state == state).into());
         }
     }
+    head(
+        &mut text,
+        "dm_remap_full_in_seconds",
+        Kind::Gauge,
+        "Until no slot is free, at the present rate; absent where too little is known of the rate.",
+    );
+    for look in looks {
+        if let Some(seconds) = look.full_in_s {
+            line(&mut text, "dm_remap_full_in_seconds", &labels(look), seconds);
+        }
+    }
     for figure in &FIGURES {
         head(&mut text, figure.name, figure.kind, figure.help);
         for look in looks {

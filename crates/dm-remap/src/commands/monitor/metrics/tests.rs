@@ -2,7 +2,7 @@ use super::*;
 use crate::commands::monitor::look::{HALTED, UNREACHABLE};
 
 fn silent(name: &str, state: &str) -> Look {
-    Look { name: name.into(), uuid: "u".into(), state: state.into(), status: None }
+    Look { name: name.into(), uuid: "u".into(), state: state.into(), status: None, full_in_s: None }
 }
 
 #[test]
