@@ -11,6 +11,7 @@ pub mod import;
 pub mod list;
 pub mod mappings;
 pub mod metadata;
+pub mod monitor;
 pub mod open;
 pub mod order;
 pub mod probe;

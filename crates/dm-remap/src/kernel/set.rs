@@ -299,21 +299,23 @@ impl KernelSet {
         self.mapper.message(&self.name, message).map_err(|error| self.explain(error))
     }
 
+    /// Whether the target found its own state broken; it tells nothing else then.
+    pub fn is_halted(&self) -> bool {
+        let is_halted = |line: &dm_control::Line| answers::is_halted(&line.arguments);
+        self.mapper.status(&self.name).is_ok_and(|lines| lines.iter().any(is_halted))
+    }
+
     /// A set that has stopped answers nothing but an error number.
     fn explain(&self, error: Error) -> anyhow::Error {
-        let halted = self.mapper.status(&self.name);
-        let is_halted = |line: &dm_control::Line| answers::is_halted(&line.arguments);
         match error {
             Error::Refused { why, .. } => {
                 refusal(format!("{}: the kernel's target refused: {why}", self.name))
             }
-            Error::Os { .. } if halted.is_ok_and(|lines| lines.iter().any(is_halted)) => {
-                anyhow::Error::msg(format!(
-                    "{0} is halted: the target {TARGET} found its own state broken and fails every request, so that nothing \
+            Error::Os { .. } if self.is_halted() => anyhow::Error::msg(format!(
+                "{0} is halted: the target {TARGET} found its own state broken and fails every request, so that nothing \
                  wrong is written. Save `dmesg`, close the set (dm-remap close {0}), and check its spares (dm-remap check)",
-                    self.name
-                ))
-            }
+                self.name
+            )),
             error => error.into(),
         }
     }

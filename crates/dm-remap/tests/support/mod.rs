@@ -3,7 +3,9 @@
 //! Each test file compiles this by itself and uses a part of it.
 #![allow(dead_code, reason = "no test file uses all of it")]
 
+pub mod metrics;
 pub mod nbd;
+pub mod scrape;
 
 use std::fs;
 use std::io::ErrorKind;
