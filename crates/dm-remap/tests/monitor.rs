@@ -86,3 +86,24 @@ fn a_set_whose_server_was_killed_is_down_until_it_is_opened_again() {
     play.ok(&["close", "s"]);
     assert_eq!(look(&play).value(&up), None);
 }
+
+#[test]
+fn alert_rules_ask_for_metrics_that_there_are() {
+    let play = Play::with_set("");
+    play.ok(&["open", "s"]);
+    look(&play);
+    let told = fs::read_to_string(play.path("sets.prom")).unwrap();
+    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/prometheus/dm-remap.rules.yml");
+    let rules = fs::read_to_string(rules).unwrap();
+    let expressions: Vec<&str> =
+        rules.lines().filter_map(|line| line.trim().strip_prefix("expr: ")).collect();
+    assert_eq!(expressions.len(), rules.matches("- alert:").count());
+    for expression in expressions {
+        let words = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let metrics: Vec<&str> = words.filter(|word| word.starts_with("dm_remap_")).collect();
+        assert!(!metrics.is_empty(), "{expression}");
+        for metric in metrics {
+            assert!(told.contains(&format!("# TYPE {metric} ")), "{metric} of: {expression}");
+        }
+    }
+}
