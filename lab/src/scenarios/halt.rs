@@ -10,6 +10,7 @@ use crate::direct::{Direct, pattern};
 use crate::disks::{BadDisk, RamDisks};
 use crate::dm::{Device, Table};
 use crate::klog::Klog;
+use crate::program;
 use crate::scenario::{Next, Scenario, Step};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -44,6 +45,14 @@ fn play(checks: &Checks) -> Result<Next> {
     checks.eq("later writes fail", io.write(0, &pattern(0, 2)), Err(Errno::IO));
     checks.eq("later reads fail", io.read(32, 1).err(), Some(Errno::IO));
     checks.eq("the status says so", device.status()?.split(' ').nth(3), Some("halted"));
+    let health =
+        program::command(&program::dm_remap()?.display().to_string()).args(["health", "set"]).output()?;
+    let said = String::from_utf8_lossy(&health.stdout).into_owned();
+    checks.that(
+        "monitoring plugins are told that it is critical",
+        health.status.code() == Some(2) && said.contains("CRITICAL") && said.contains("halted"),
+        format!("{:?} {said}", health.status),
+    );
     drop(io);
     checks.good("the device can be removed", device.remove());
     let main = Direct::open(ram.path(0))?;

@@ -5,12 +5,12 @@ use remap_serve::control::Status;
 use serde::Serialize;
 
 use crate::exit::{self, Outcome, usage};
-use crate::reach;
+use crate::reach::{self, Reached};
 
 /// Tells the health of a set as monitoring plugins do (Nagios, Icinga).
 ///
 /// One line with performance data; exit code 0 for ok, 1 for a warning, 2 for critical and 3 when it cannot be
-/// told. Health is a figure from 0 to 100 out of slots used, sectors lost, errors and their trend.
+/// told. A set that has halted is critical. Health is a figure from 0 to 100 out of slots used, sectors lost, errors and their trend.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The name of a set, or the path of its device or control socket.
@@ -75,11 +75,12 @@ pub fn run(args: &Args) -> Result<Outcome> {
         }
         Err(error) => {
             let why = one_line(&exit::chain(&error));
+            let level = if is_halted(&args.name) { Level::Critical } else { Level::Unknown };
             if args.json {
-                crate::text::print_json(&report_unknown(&args.name, why))?;
-                return Ok(Level::Unknown.outcome());
+                crate::text::print_json(&report_silent(level, &args.name, why))?;
+                return Ok(level.outcome());
             }
-            (Level::Unknown, why)
+            (level, why)
         }
     };
     crate::text::say(&format!("DM-REMAP {} - {line}", level.word()))?;
@@ -92,6 +93,11 @@ fn look(name: &str) -> Result<(Status, bool)> {
     let open = set.is_open();
     set.finish()?;
     Ok((status, open))
+}
+
+/// Whether the kernel runs the set and fails every request to it: that is known, though no figure is.
+fn is_halted(name: &str) -> bool {
+    matches!(reach::open(name, reach::PATIENCE), Ok(Some(Reached::Kernel(set))) if set.is_halted())
 }
 
 impl Level {
@@ -148,9 +154,9 @@ fn report(level: Level, open: bool, status: &Status) -> Report<'_> {
     }
 }
 
-fn report_unknown(name: &str, why: String) -> Report<'_> {
+fn report_silent(level: Level, name: &str, why: String) -> Report<'_> {
     Report {
-        level: Level::Unknown,
+        level,
         open: false,
         name,
         health: None,
