@@ -87,18 +87,22 @@ fn a_set_whose_server_was_killed_is_down_until_it_is_opened_again() {
     assert_eq!(look(&play).value(&up), None);
 }
 
+/// The texts of a file of `packaging/` that stand between `before` and the end of the line or of the string.
+fn expressions(file: &str, before: &str) -> Vec<String> {
+    let text = fs::read_to_string(format!("{}/../../packaging/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    text.lines().filter_map(|line| line.trim().strip_prefix(before).map(str::to_owned)).collect()
+}
+
 #[test]
-fn alert_rules_ask_for_metrics_that_there_are() {
+fn alert_rules_and_the_dashboard_ask_for_metrics_that_there_are() {
     let play = Play::with_set("");
     play.ok(&["open", "s"]);
     look(&play);
     let told = fs::read_to_string(play.path("sets.prom")).unwrap();
-    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/prometheus/dm-remap.rules.yml");
-    let rules = fs::read_to_string(rules).unwrap();
-    let expressions: Vec<&str> =
-        rules.lines().filter_map(|line| line.trim().strip_prefix("expr: ")).collect();
-    assert_eq!(expressions.len(), rules.matches("- alert:").count());
-    for expression in expressions {
+    let rules = expressions("prometheus/dm-remap.rules.yml", "expr: ");
+    let panels = expressions("grafana/dm-remap.json", "\"expr\": ");
+    assert!(rules.len() >= 9 && panels.len() >= 10, "{} rules, {} panels", rules.len(), panels.len());
+    for expression in rules.iter().chain(&panels) {
         let words = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         let metrics: Vec<&str> = words.filter(|word| word.starts_with("dm_remap_")).collect();
         assert!(!metrics.is_empty(), "{expression}");

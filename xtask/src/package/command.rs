@@ -10,10 +10,11 @@ use super::deb::{Package, packaging};
 use crate::{process, workspace};
 
 /// Files of `packaging/` and where they go.
-const TEXTS: [(&str, &str); 4] = [
+const TEXTS: [(&str, &str); 5] = [
     ("udev/65-dm-remap.rules", "usr/lib/udev/rules.d/65-dm-remap.rules"),
     ("systemd/dm-remap-open@.service", "usr/lib/systemd/system/dm-remap-open@.service"),
     ("systemd/dm-remap-monitor.service", "usr/lib/systemd/system/dm-remap-monitor.service"),
+    ("grafana/dm-remap.json", "usr/share/dm-remap/grafana/dm-remap.json"),
     ("prometheus/dm-remap.rules.yml", "usr/share/dm-remap/prometheus/dm-remap.rules.yml"),
 ];
 /// The same for what is run.
