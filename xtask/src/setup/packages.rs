@@ -9,7 +9,7 @@ use crate::process;
 
 /// A Debian package, and the programs of it that are used. Programs are what is looked for, so that another
 /// system that has them needs no Debian packages.
-const PACKAGES: [(&str, &[&str]); 26] = [
+const PACKAGES: [(&str, &[&str]); 27] = [
     ("fio", &["fio"]),
     ("libnbd-bin", &["nbdinfo", "nbdcopy", "nbdfuse"]),
     ("nbdkit", &["nbdkit"]),
@@ -38,6 +38,8 @@ const PACKAGES: [(&str, &[&str]); 26] = [
     ("cryptsetup-bin", &["cryptsetup"]),
     ("thin-provisioning-tools", &["thin_check"]),
     ("btrfs-progs", &["mkfs.btrfs"]),
+    // Scrapes the monitor.
+    ("prometheus", &["prometheus"]),
     // Packages, and a machine to install them on.
     ("dpkg-dev", &["dpkg-shlibdeps"]),
     ("lintian", &["lintian"]),

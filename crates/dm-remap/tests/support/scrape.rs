@@ -31,6 +31,11 @@ impl Monitor {
         Self { child: Some(child), at }
     }
 
+    /// As `ADDR:PORT`.
+    pub fn address(&self) -> String {
+        self.at.to_string()
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id()
     }
