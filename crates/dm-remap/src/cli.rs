@@ -78,3 +78,6 @@ pub fn run() -> Result<Outcome> {
         Command::Man(args) => commands::completions::man(&args),
     }
 }
+
+#[cfg(test)]
+mod tests;
