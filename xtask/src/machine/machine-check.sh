@@ -48,6 +48,20 @@ opened_by_its_rule() {
 	mount /data
 }
 
+scrape() {
+	perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new("127.0.0.1:9924") or die "nobody listens\n";
+		print $s "GET /metrics HTTP/1.0\r\n\r\n"; print while <$s>'
+}
+
+monitored() {
+	systemctl start dm-remap-monitor && scrape > /tmp/metrics || return
+	for set in rootset dataset; do
+		grep "^dm_remap_up{name=\"$set\"" /tmp/metrics | grep ' 1$' || return
+		grep "^dm_remap_state{name=\"$set\".*state=\"active\"} 1$" /tmp/metrics || return
+	done
+	grep '^dm_remap_moved_sectors{name="rootset"' /tmp/metrics | grep -v ' 0$'
+}
+
 mkdir -p /srv/files
 check "the root file system lies on a set" [ "$(findmnt -n -o SOURCE /)" = /dev/mapper/rootset ]
 check "the data set was opened and mounted by fstab" [ "$(findmnt -n -o SOURCE /data)" = /dev/mapper/dataset ]
@@ -61,6 +75,7 @@ check "data is written over bad sectors and read back" fill /data 20
 check "no sector is lost" sh -c '[ -z "$(dm-remap mappings rootset | grep lost)" ]'
 check "a set whose spare appears is opened by its rule" opened_by_its_rule
 check "and its data is whole" sums_are_right /data
+check "the monitor runs as its unit says and tells of both sets" monitored
 echo "moved $(dmsetup status rootset | cut -d' ' -f5)"
 echo "machine: done"
 systemctl poweroff --no-block
