@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
                     let was = if one.was_open { "was open" } else { "open" };
                     let device = one.device.iter().map(|device| device.display().to_string());
                     let at: Vec<String> = device.chain(one.uris.iter().cloned()).collect();
-                    crate::text::say(&format!("{name} {was}: {}", at.join(" ")))?;
+                    crate::text::say(&format!("{} {was}: {}", one.name, at.join(" ")))?;
                 }
                 opened.push(one);
             }

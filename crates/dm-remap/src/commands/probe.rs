@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::disks::identity_at;
+use crate::disks::{self, identity_at};
 use crate::exit::Outcome;
 use crate::found::{self, Seen};
 use crate::state::{Folders, Record};
@@ -43,7 +43,8 @@ fn say(role: &str, set: &str, name: &str) -> Result<()> {
 
 /// Whether a device is the main disk of a set that is remembered.
 fn is_main_of(record: &Record, device: &Path, seen: &Seen) -> bool {
-    let main = Path::new(&record.main);
+    let Ok(main) = disks::parse(&record.main) else { return false };
+    let main = main.path();
     // While udev looks at a device, its links are not there yet; it says which they will be.
     let links = env::var("DEVLINKS").unwrap_or_default();
     let by_link = links.split_ascii_whitespace().any(|link| Path::new(link) == main);
