@@ -15,7 +15,7 @@ use crate::disks;
 use crate::exit::refusal;
 use crate::kernel::UUID_PREFIX;
 use crate::spare::legacy::{self, Legacy};
-use crate::state::Record;
+use crate::state::{Record, SetName};
 use crate::via::Choice;
 
 /// Where the kernel lists block devices.
@@ -155,7 +155,18 @@ fn record_of(superblock: &Superblock, seen: &[Seen]) -> Result<Record> {
     let main = DiskSpec::Plain(main);
     let via = Choice::of_machine(spares.iter().chain([&main])).via;
     let spares = spares.iter().map(disks::as_text).collect::<Result<Vec<_>>>()?;
-    Ok(Record::new(name, uuid.to_string(), disks::as_text(&main)?, spares, via))
+    Ok(Record::new(
+        &usable_name(name, &uuid.to_string()),
+        uuid.to_string(),
+        disks::as_text(&main)?,
+        spares,
+        via,
+    ))
+}
+
+/// What a set is called here. A superblock is foreign: what could be a path, or is no name otherwise, is nobody's name.
+fn usable_name(name: &str, set: &str) -> String {
+    name.parse::<SetName>().map_or_else(|_| set.to_owned(), |name| name.to_string())
 }
 
 /// What a spare of a remembered set says of a disk: that it is the set's main disk, or is not. Nothing where no spare is
@@ -176,4 +187,18 @@ pub fn is_in_place(record: &Record) -> bool {
     // A disk that fails by a script is nowhere else.
     !record.spares.iter().all(is_plain)
         || record.spares.iter().all(is_spare) && (!is_plain(&record.main) || Path::new(&record.main).exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::usable_name;
+
+    #[test]
+    fn a_foreign_name_that_could_be_a_path_is_not_used() {
+        let uuid = "5573aa38-3ed1-4df3-94ed-c571912a0367";
+        for name in ["", "/dev/sda", "../control", "a/b", "-x", "a\nb"] {
+            assert_eq!(usable_name(name, uuid), uuid, "{name}");
+        }
+        assert_eq!(usable_name("photos", uuid), "photos");
+    }
 }

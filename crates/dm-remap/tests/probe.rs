@@ -45,3 +45,17 @@ fn a_set_that_is_nowhere_is_waited_for_and_refused() {
     play.fails(&["open", "--wait", "1", "5573aa38-3ed1-4df3-94ed-c571912a0367"], 3, "dm-remap scan");
     assert!(begun.elapsed() >= std::time::Duration::from_secs(1), "nobody waited");
 }
+
+#[test]
+fn another_set_that_is_open_by_that_name_is_not_taken_for_it() {
+    let play = Play::with_set("");
+    let uuid = play.json(&["status", "s"])["uuid"].as_str().unwrap().to_owned();
+    play.ok(&["open", "s"]);
+    // The record is now that of another set: as if its name had been given twice.
+    let other = "5573aa38-3ed1-4df3-94ed-c571912a0367";
+    let record = std::fs::read_to_string(play.path("state/s.json")).unwrap();
+    std::fs::write(play.path("state/s.json"), record.replace(&uuid, other)).unwrap();
+    play.fails(&["open", other], 3, &uuid);
+    std::fs::write(play.path("state/s.json"), record).unwrap();
+    play.ok(&["close", "s"]);
+}

@@ -117,6 +117,7 @@ fn all_names(folders: &Folders, with_found: bool) -> Result<Vec<String>> {
 /// The record of a set by its name or UUID, with its disks where they are now. Waits for them as long as it may.
 fn find(folders: &Folders, name: &str, wait: Duration) -> Result<Record> {
     let deadline = Instant::now() + wait;
+    let mut pause = Duration::from_millis(500);
     loop {
         let is_it = |record: &&Record| record.name == name || record.set == name;
         let known = folders.records()?.0.iter().find(is_it).cloned();
@@ -137,7 +138,11 @@ fn find(folders: &Folders, name: &str, wait: Duration) -> Result<Record> {
                     "several sets are called `{name}`: give the UUID of one, which dm-remap scan shows"
                 )));
             }
-            (None, _) if Instant::now() < deadline => thread::sleep(Duration::from_millis(500)),
+            // Looking reads all disks, and one of them is failing.
+            (None, _) if Instant::now() < deadline => {
+                thread::sleep(pause.min(deadline.saturating_duration_since(Instant::now())));
+                pause = (pause * 2).min(Duration::from_secs(8));
+            }
             // Opening it tells what is wrong with what is remembered.
             (None, _) => {
                 for trouble in incomplete {
@@ -150,13 +155,13 @@ fn find(folders: &Folders, name: &str, wait: Duration) -> Result<Record> {
 }
 
 fn open(folders: &Folders, name: &str, args: &Args) -> Result<Opened> {
-    if let Some(opened) = open_already(name)? {
+    if let Some(opened) = open_already(name, None)? {
         return Ok(opened);
     }
     let record = find(folders, name, Duration::from_secs(args.wait))?;
     let name = record.name.as_str();
     // It may have been asked for by its UUID, or be there since.
-    if let Some(opened) = open_already(name)? {
+    if let Some(opened) = open_already(name, Some(&record.set))? {
         return Ok(opened);
     }
     let how = &args.how;
@@ -185,13 +190,20 @@ fn open(folders: &Folders, name: &str, args: &Args) -> Result<Opened> {
     serve(folders, name, how)
 }
 
-fn open_already(name: &str) -> Result<Option<Opened>> {
+/// The set `name` if it is open; with a UUID, only if it is that one.
+fn open_already(name: &str, uuid: Option<&str>) -> Result<Option<Opened>> {
     let Some(mut set) = reach::open(name, reach::PATIENCE)? else { return Ok(None) };
     let device = match &set {
         Reached::Kernel(set) => Some(set.make_node()?),
         Reached::Served(_) | Reached::Closed(_) => None,
     };
     let status = set.status()?;
+    if uuid.is_some_and(|uuid| uuid != status.uuid) {
+        return Err(refusal(format!(
+            "another set called `{name}` is open ({}): close that first (dm-remap close {name})",
+            status.uuid
+        )));
+    }
     let uris = super::list::uris(&status);
     Ok(Some(Opened { name: name.to_owned(), uris, device, was_open: true }))
 }
